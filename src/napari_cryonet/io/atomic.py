@@ -1,0 +1,56 @@
+"""Outputs that appear whole under their final name, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_cryonet.errors import FileProblem, OutputExists
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Check, before any work starts, that an output can be written.
+
+    Raises
+    ------
+    OutputExists
+        If the file is there and `overwrite` is False.
+    FileProblem
+        If its folder does not exist or cannot be written to.
+    """
+    if path.exists() and not overwrite:
+        raise OutputExists(
+            f"{path} already exists; choose another name, delete it, or allow overwriting "
+            f"(--overwrite)."
+        )
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FileProblem(f"The folder {folder} does not exist; create it first.")
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        raise FileProblem(f"Cannot write {path}: choose a file name in a writable folder.")
+
+
+@contextmanager
+def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary name beside `path`, and rename it when the block ends well.
+
+    If the block raises, the temporary file is removed and `path` is as it was before.
+
+    Raises
+    ------
+    FileProblem
+        As `check_output`, or if the disk is full.
+    """
+    check_output(path, overwrite=overwrite)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        if isinstance(error, FileProblem):
+            raise
+        raise FileProblem(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)

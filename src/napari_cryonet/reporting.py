@@ -1,0 +1,110 @@
+"""How running work speaks to whoever started it, and how it is stopped.
+
+Work is handed one `Reporter` and has no other way out: it never prints, never touches a
+widget and never looks at a clock on the wall to decide whether to stop. The window's
+reporter emits signals, the command line's draws a bar, the tests' records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Box = tuple[slice, slice, slice]
+"""A region of a volume in voxels, in the order z, y, x."""
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Raised by `Reporter.check` when the user has asked to stop.
+
+    Parameters
+    ----------
+    keep
+        True to keep what was learnt or finished so far, False to throw it away.
+    """
+
+    def __init__(self, *, keep: bool = True) -> None:
+        super().__init__("stopped" if keep else "discarded")
+        self.keep = keep
+
+
+class Reporter(Protocol):
+    """What running work may say and ask."""
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Say that `done` of `total` steps are finished, with the figures of this step."""
+
+    def say(self, message: str) -> None:
+        """Say one sentence that belongs into the log."""
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user has asked to stop."""
+
+    def wanted(self) -> Box | None:
+        """Return the region of which a preview is wanted now, or None."""
+
+    def preview(self, thing: Any) -> None:
+        """Hand over a preview of the result so far."""
+
+
+class SilentReporter:
+    """Says nothing and never cancels."""
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Do nothing."""
+
+    def say(self, message: str) -> None:
+        """Do nothing."""
+
+    def check(self) -> None:
+        """Do nothing."""
+
+    def wanted(self) -> Box | None:
+        """Want no preview."""
+        return None
+
+    def preview(self, thing: Any) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class RecordingReporter(SilentReporter):
+    """Keeps all it is told; can be made to cancel after a number of steps.
+
+    Parameters
+    ----------
+    stop_after
+        Cancel at the first check after this many calls of `step`; None never cancels.
+    keep
+        What `Cancelled.keep` will be.
+    want
+        The region to ask a preview of, at every step; None asks for none.
+    """
+
+    stop_after: int | None = None
+    keep: bool = True
+    want: Box | None = None
+    steps: list[dict[str, float]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    previews: list[Any] = field(default_factory=list)
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Record the step."""
+        self.steps.append({"done": done, "total": total, **metrics})
+
+    def say(self, message: str) -> None:
+        """Record the sentence."""
+        self.said.append(message)
+
+    def check(self) -> None:
+        """Cancel once `stop_after` steps have been reported."""
+        if self.stop_after is not None and len(self.steps) >= self.stop_after:
+            raise Cancelled(keep=self.keep)
+
+    def wanted(self) -> Box | None:
+        """Return the region that was asked for at construction."""
+        return self.want
+
+    def preview(self, thing: Any) -> None:
+        """Record the preview."""
+        self.previews.append(thing)
