@@ -34,7 +34,7 @@ def setting(
     **limits
         Limits as pydantic knows them: ``ge``, ``gt``, ``le``, ``lt``.
     """
-    extra = {"unit": unit, "advanced": advanced}
+    extra: dict[str, Any] = {"unit": unit, "advanced": advanced}
     description = f"{text} ({unit})" if unit else text
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
@@ -70,14 +70,16 @@ class Settings(BaseModel):
     def explicit(self) -> dict[str, Any]:
         """Return only what was set on purpose, at every depth."""
         values: dict[str, Any] = {}
-        for name in self.model_fields_set:
+        for name in type(self).model_fields:
+            if name not in self.model_fields_set:
+                continue
             value = getattr(self, name)
             values[name] = value.explicit() if isinstance(value, Settings) else value
         return values
 
     def updated(self, values: dict[str, Any]) -> Self:
         """Return a copy in which `values` (possibly nested) replace the present ones."""
-        return type(self).load(_merged(self.model_dump(), values))
+        return type(self).load(_merged(self.explicit(), values))
 
 
 def explain(error: ValidationError) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from napari_cryonet.errors import FileProblem, FormatError
 from napari_cryonet.io import mrc
-from napari_cryonet.io.compressed import compression, open_stream
+from napari_cryonet.io.compressed import open_stream, read_bytes
 from napari_cryonet.io.fingerprint import fingerprint
 from napari_cryonet.io.model import read_card, read_model, write_model
+from napari_cryonet.io.mrc_header import HEADER_BYTES
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import ImageStack, Thing, Volume
 
@@ -26,7 +27,7 @@ __all__ = [
     "write_model",
 ]
 
-_FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
+_FITS_SUFFIXES = (".fits", ".fit", ".fts")
 
 
 def read_all(path: Path | str, report: Reporter | None = None) -> tuple[Thing, ...]:
@@ -94,10 +95,7 @@ def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
         If the file is there, or cannot be written.
     """
     path = Path(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(
-        suffixes[-1:]
-    )
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in mrc.SUFFIXES and isinstance(thing, Volume | ImageStack):
         mrc.write(path, thing, overwrite=overwrite)
     elif suffix in _FITS_SUFFIXES and isinstance(thing, ImageStack):
@@ -114,11 +112,7 @@ def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
 
 def _looks_like_fits(path: Path) -> bool:
     """Whether a file is FITS by content, or by name if the content does not tell."""
-    compression(path)
-    try:
-        with open_stream(path) as stream:
-            start = stream.read(6)
-    except (OSError, EOFError):
-        start = b""
-    named = any(suffix.lower() in _FITS_SUFFIXES for suffix in path.suffixes[-2:])
-    return start == b"SIMPLE" or (named and start[:3] != b"MAP")
+    with open_stream(path) as stream:
+        start = read_bytes(stream, HEADER_BYTES, path)
+    named = any(suffix.lower() in (*_FITS_SUFFIXES, ".fz") for suffix in path.suffixes[-2:])
+    return start.startswith(b"SIMPLE") or (named and start[208:211] != b"MAP")

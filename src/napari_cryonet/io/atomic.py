@@ -32,6 +32,19 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
         raise FileProblem(f"Cannot write {path}: choose a file name in a writable folder.")
 
 
+def reserve(path: Path, size: int) -> None:
+    """Give a file that exists its final size and the room on the disk for it.
+
+    Writing through a memory map to a full disk would not raise, but kill the process.
+    Where the system cannot reserve room, the file only gets its size.
+    """
+    with path.open("r+b") as stream:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, size)
+        else:
+            stream.truncate(size)
+
+
 @contextmanager
 def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary name beside `path`, and rename it when the block ends well.

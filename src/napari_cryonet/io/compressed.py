@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 from napari_cryonet.errors import FileProblem, FormatError
 from napari_cryonet.reporting import Reporter, SilentReporter
 
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2"}
+_MAGIC = {b"\x1f\x8b\x08": "gzip", b"BZh": "bzip2"}
 _BLOCK = 1 << 22
 
 
@@ -77,7 +77,7 @@ def read_bytes(
             report.step(len(data), count)
     except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as error:
         raise FormatError(
-            f"{path} is damaged: its compressed data end or break after {len(data)} bytes "
-            f"({error}). Fetch the file again."
+            f"{path} is damaged: its compressed data end early or are broken ({error}). Fetch "
+            f"the file again."
         ) from error
     return data

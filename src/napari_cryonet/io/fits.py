@@ -11,20 +11,25 @@ ApJ 935 (2022), doi:10.3847/1538-4357/ac7c74.
 
 from __future__ import annotations
 
+import gzip
 import math
+import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from numpy.typing import NDArray
 
-from napari_cryonet.errors import FileProblem, FormatError
+from napari_cryonet.errors import FormatError
 from napari_cryonet.io.atomic import replacing
+from napari_cryonet.io.compressed import compression
+from napari_cryonet.io.text import ascii_text
 from napari_cryonet.types import ImageStack
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fz")
+_SUFFIXES = re.compile(r"(\.(fits|fit|fts|fz|gz|bz2))+$", re.IGNORECASE)
+_STORED = {"float16": "f4", "bool": "u1"}
 _NANOMETRES = {"m": 1e9, "mm": 1e6, "um": 1e3, "micron": 1e3, "nm": 1.0, "angstrom": 0.1}
 
 
@@ -48,15 +53,14 @@ def read(path: Path) -> tuple[ImageStack, ...]:
     FormatError
         If it is not a FITS file, is cut short or holds no image.
     """
+    compression(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             with fits.open(path, memmap=False) as units:
-                found = [(unit.header.copy(), unit.data) for unit in units if _is_image(unit)]
+                found = [_stack(path, unit) for unit in units if _is_image(unit)]
                 kinds = [type(unit).__name__.removesuffix("HDU") for unit in units]
-        except FileNotFoundError as error:
-            raise FileProblem(f"Cannot read {path}: no such file.") from error
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # of whatever kind astropy's decoders raise
             raise FormatError(
                 f"{path} cannot be read as FITS: {error}. It is damaged, cut short or not a "
                 f"FITS file."
@@ -66,18 +70,25 @@ def read(path: Path) -> tuple[ImageStack, ...]:
         raise FormatError(
             f"{path} holds no image, only: {', '.join(kinds)}. Choose a file with an image."
         )
-    several = len(found) > 1
     return tuple(
-        _stack(path, header, data, notes, number if several else None)
-        for number, (header, data) in enumerate(found, 1)
+        replace(
+            images,
+            name=f"{images.name} {unit or number}" if len(found) > 1 else images.name,
+            notes=notes + images.notes,
+        )
+        for number, (images, unit) in enumerate(found, 1)
     )
 
 
 def write(path: Path, images: ImageStack, *, overwrite: bool = False) -> None:
     """Write images into the primary unit of a FITS file, keeping the cards they came with.
 
+    A name ending in .gz makes a gzip file. 16-bit floats become 32-bit, truth values bytes.
+
     Raises
     ------
+    FormatError
+        If the images are complex, which FITS does not know.
     OutputExists, FileProblem
         If the file is there, or cannot be written.
     """
@@ -87,14 +98,17 @@ def write(path: Path, images: ImageStack, *, overwrite: bool = False) -> None:
         for axis, size in enumerate(reversed(images.pixel_size), 1):
             header[f"CDELT{axis}"], header[f"CUNIT{axis}"] = size, unit
     for sentence in images.history:
-        header.add_history(sentence.encode("ascii", "replace").decode())
-    data = images.data
-    stored = data.astype(np.float32) if data.dtype == np.float16 else data
-    with replacing(path, overwrite=overwrite) as part:
-        name = part.with_suffix(".fits.gz") if path.suffix == ".gz" else part
-        fits.PrimaryHDU(np.ascontiguousarray(stored), header).writeto(name, overwrite=True)
-        if name != part:
-            name.replace(part)
+        header.add_history(ascii_text(sentence))
+    if images.data.dtype.kind == "c":
+        raise FormatError(f"{path} cannot be written: FITS images are not complex; take a part.")
+    stored = np.dtype(_STORED.get(images.data.dtype.name, images.data.dtype.str))
+    unit = fits.PrimaryHDU(images.data.astype(stored, order="C", copy=False), header)
+    zipped = path.suffix.lower() == ".gz"
+    with (
+        replacing(path, overwrite=overwrite) as part,
+        gzip.open(part, "wb") if zipped else part.open("wb") as stream,
+    ):
+        unit.writeto(stream)
 
 
 def _is_image(unit: Any) -> bool:
@@ -102,23 +116,20 @@ def _is_image(unit: Any) -> bool:
     return unit.is_image and unit.data is not None and unit.data.size > 0
 
 
-def _stack(
-    path: Path, header: fits.Header, data: NDArray[Any], notes: tuple[str, ...], number: int | None
-) -> ImageStack:
-    """Turn one unit into images in the machine's byte order."""
-    stem = path.name.split(".fit")[0].split(".fts")[0]
-    name = stem if number is None else f"{stem} {header.get('EXTNAME', '') or number}"
-    if data.ndim == 1:
-        notes = (*notes, "The data have one axis: a line of numbers, not an image.")
-    return ImageStack(
+def _stack(path: Path, unit: Any) -> tuple[ImageStack, str]:
+    """Turn one unit into images in the machine's byte order; also return its name."""
+    header, data = unit.header.copy(), unit.data
+    line = "The data have one axis: a line of numbers, not an image."
+    images = ImageStack(
         data.astype(data.dtype.newbyteorder("="), copy=False),
         pixel_size=_pixel_size(header),
         unit="nm",
-        name=name,
+        name=_SUFFIXES.sub("", path.name),
         path=path,
         header=header,
-        notes=notes,
+        notes=(line,) if data.ndim == 1 else (),
     )
+    return images, str(header.get("EXTNAME", ""))
 
 
 def _pixel_size(header: fits.Header) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ Cryst. D 73 (2017), doi:10.1107/S2059798317007859. See also `napari_cryonet.io.m
 from __future__ import annotations
 
 import gzip
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from napari_cryonet.errors import FileProblem, FormatError
 from napari_cryonet.io import mrc_header
-from napari_cryonet.io.atomic import replacing
+from napari_cryonet.io.atomic import replacing, reserve
 from napari_cryonet.io.compressed import compression, open_stream, read_bytes
 from napari_cryonet.io.mrc_header import HEADER_BYTES, MrcHeader
 from napari_cryonet.reporting import Reporter
@@ -32,6 +33,7 @@ from napari_cryonet.types import ImageStack, Volume
 SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali", ".preali", ".ccp4")
 _IMAGE_SUFFIXES = {".mrcs", ".st", ".ali", ".preali"}
 _CHECKED_BYTES = 1 << 24
+_ANGSTROMS = {"Å": 1.0, "nm": 10.0}
 
 _NOT_MRC = {
     b"\x89HDF": "an HDF5 file",
@@ -39,8 +41,11 @@ _NOT_MRC = {
     b"II*\x00": "a TIFF picture",
     b"MM\x00*": "a TIFF picture",
     b"version https://git-lfs": "a Git LFS pointer: the file itself was never fetched",
-    b"<": "a web page, probably an error message saved under the name of a map",
     b"SIMPLE": "a FITS file",
+    **dict.fromkeys(
+        (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<?xml"),
+        "a web page, probably an error message saved under the name of a map",
+    ),
 }
 
 
@@ -119,23 +124,19 @@ def create(
     mrc_header.set_cell(header, like.voxel_size)
     mrc_header.set_origin(header, like.origin, like.scale)
     mrc_header.add_labels(header, like.history)
-    stored = np.dtype("u1") if mode == 0 and header.imod_unsigned() else None
+    stored = header.dtype()
     with replacing(path, overwrite=overwrite) as part:
         part.write_bytes(header.record.tobytes() + header.extended)
-        data = np.memmap(
-            part,
-            stored or mrc_header.storage_dtype(mode, header.order),
-            mode="r+",
-            offset=HEADER_BYTES + len(header.extended),
-            shape=like.shape,
-        )
+        offset = HEADER_BYTES + len(header.extended)
+        reserve(part, offset + stored.itemsize * math.prod(like.shape))
+        data = np.memmap(part, stored, mode="r+", offset=offset, shape=like.shape)
         yield data
         _measure(header, data)
         data.flush()
         with part.open("r+b") as stream:
             stream.write(header.record.tobytes())
         del data
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             _compress(part)
 
 
@@ -166,8 +167,9 @@ def _load(path: Path, report: Reporter | None) -> tuple[MrcHeader, list[str], ND
             data: NDArray[Any] = np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
             return header, notes, data
         raw = read_bytes(stream, expected, path, report)
-    if len(raw) < expected:
         _check_size(offset + len(raw), extended, expected)
+        if compressed and read_bytes(stream, 1, path):
+            notes.append("More bytes follow the data; ignored.")
     if four_bit:
         packed = np.frombuffer(raw, "u1").reshape(*shape[:2], row)
         return header, notes, mrc_header.unpack_four_bit(packed, shape[2])
@@ -178,8 +180,7 @@ def _thing(
     path: Path, header: MrcHeader, notes: list[str], data: NDArray[Any]
 ) -> Volume | ImageStack:
     """Turn header and stored data into a volume or images."""
-    name = path.name.removesuffix(".gz").removesuffix(".bz2")
-    stem, suffix = Path(name).stem, Path(name).suffix.lower()
+    name = Path(path.stem if path.suffix.lower() in (".gz", ".bz2") else path.name)
     axes, note = header.axes()
     data = data.transpose(axes)
     voxel_size = header.voxel_size()
@@ -189,13 +190,13 @@ def _thing(
         notes.append("The header gives no voxel size; positions are shown in voxels of 1 Å.")
     notes += _odd_values(data)
     common: dict[str, Any] = {
-        "name": stem,
+        "name": name.stem,
         "path": path,
         "header": header,
         "history": (),
         "notes": tuple(notes),
     }
-    if header.is_image_stack() or suffix in _IMAGE_SUFFIXES:
+    if header.is_image_stack() or name.suffix.lower() in _IMAGE_SUFFIXES:
         single = data.shape[0] == 1
         return ImageStack(
             data[0] if single else data,
@@ -210,15 +211,16 @@ def _thing(
 
 def _as_volume(images: ImageStack) -> Volume:
     """Return images as planes of a volume whose header says that they are images."""
-    size = images.pixel_size
-    voxel_size = None if size is None else (images.spacing or 1.0, *size)
-    if images.unit == "nm" and voxel_size is not None:
-        voxel_size = (voxel_size[0], size[0] * 10, size[1] * 10) if size else None
-    header = images.header if isinstance(images.header, MrcHeader) else None
-    if header is None:
-        header = mrc_header.build(images.images.shape, 2)
-        header.record["ispg"], header.record["mz"] = 0, 1
-    return Volume(images.images, voxel_size, header=header, history=images.history)
+    factor = _ANGSTROMS[images.unit]
+    voxel_size = None
+    if images.pixel_size is not None:
+        spacing = images.spacing * factor if images.spacing else 1.0
+        voxel_size = (spacing, images.pixel_size[0] * factor, images.pixel_size[1] * factor)
+    source = images.header if isinstance(images.header, MrcHeader) else None
+    header = mrc_header.build(images.images.shape, 2, source)
+    header.record["ispg"], header.record["mz"] = 0, 1
+    origin, _ = header.origin(voxel_size or (1.0, 1.0, 1.0))
+    return Volume(images.images, voxel_size, origin, header=header, history=images.history)
 
 
 def _refuse_others(start: bytes) -> None:
@@ -253,24 +255,31 @@ def _odd_values(data: NDArray[Any]) -> list[str]:
         return ["The data are complex, a Fourier transform; the magnitude is shown."]
     if data.dtype.kind != "f":
         return []
-    small = data.nbytes <= _CHECKED_BYTES
-    planes = range(len(data)) if small else (len(data) // 4, len(data) // 2, 3 * len(data) // 4)
+    planes, some = set(range(len(data))), ""
+    if data.nbytes > _CHECKED_BYTES:
+        planes, some = {len(data) * part // 4 for part in (1, 2, 3)}, "At least "
     odd = sum(int(np.count_nonzero(~np.isfinite(data[plane]))) for plane in planes)
-    return [f"{odd} voxels are not numbers (NaN or infinite)."] if odd else []
+    return [f"{some}{odd} voxels are not numbers (NaN or infinite)."] if odd else []
 
 
 def _measure(header: MrcHeader, data: NDArray[Any]) -> None:
-    """Write minimum, maximum, mean and standard deviation of the data into a header."""
+    """Write minimum, maximum, mean and standard deviation of the data into a header.
+
+    Complex data and data with NaN or infinity get MRC2014's marks for "not determined".
+    """
+    record = header.record
+    record["dmin"], record["dmax"], record["dmean"], record["rms"] = 0.0, -1.0, -2.0, -1.0
     low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
     for plane in np.ndindex(data.shape[:-2]):
-        values = np.abs(data[plane]) if data.dtype.kind == "c" else data[plane]
-        values = values.astype(np.float64)
+        if data.dtype.kind == "c" or not np.isfinite(data[plane]).all():
+            return
+        values = data[plane].astype(np.float64)
         low, high = min(low, float(values.min())), max(high, float(values.max()))
         total += float(values.sum())
         squares += float(np.square(values).sum())
     mean = total / data.size
-    header.record["dmin"], header.record["dmax"], header.record["dmean"] = low, high, mean
-    header.record["rms"] = np.sqrt(max(squares / data.size - mean * mean, 0.0))
+    record["dmin"], record["dmax"], record["dmean"] = low, high, mean
+    record["rms"] = np.sqrt(max(squares / data.size - mean * mean, 0.0))
 
 
 def _compress(part: Path) -> None:

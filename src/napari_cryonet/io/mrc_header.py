@@ -20,6 +20,7 @@ import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
 from napari_cryonet.errors import FormatError
+from napari_cryonet.io.text import ascii_text
 
 HEADER_BYTES = 1024
 FOUR_BIT = 101
@@ -88,13 +89,13 @@ class MrcHeader:
         FormatError
             If one of them is not positive.
         """
-        shape = tuple(int(self.record[name]) for name in ("nz", "ny", "nx"))
-        if min(shape) < 1:
+        sections, rows, columns = (int(self.record[name]) for name in ("nz", "ny", "nx"))
+        if min(sections, rows, columns) < 1:
             raise FormatError(
-                f"The header gives {shape[2]} columns, {shape[1]} rows and {shape[0]} sections; "
+                f"The header gives {columns} columns, {rows} rows and {sections} sections; "
                 f"all must be at least 1. The file is damaged or not an MRC file."
             )
-        return shape
+        return sections, rows, columns
 
     def dtype(self) -> np.dtype[Any]:
         """The type of a voxel; mode 101 says uint8, two voxels to a byte.
@@ -153,8 +154,9 @@ class MrcHeader:
     def volumes(self) -> int:
         """How many volumes a stack of volumes holds; 1 for anything else."""
         sections, per_volume = int(self.record["nz"]), int(self.record["mz"])
-        stack = 401 <= int(self.record["ispg"]) <= 630 and per_volume > 0
-        return sections // per_volume if stack and sections % per_volume == 0 else 1
+        stack = 401 <= int(self.record["ispg"]) <= 630 and self.axes()[0] == (0, 1, 2)
+        whole = per_volume > 0 and sections % per_volume == 0
+        return sections // per_volume if stack and whole else 1
 
     def is_image_stack(self) -> bool:
         """Whether the sections are images and not planes of a volume."""
@@ -162,8 +164,9 @@ class MrcHeader:
 
     def labels(self) -> list[str]:
         """The text labels that are not empty; a wild count is ignored."""
-        texts = (bytes(label).decode("latin-1").strip() for label in self.record["label"])
-        return [text.replace("\x00", "") for text in texts if text.strip("\x00 ")]
+        raw = (bytes(label).decode("latin-1") for label in self.record["label"])
+        texts = (text.replace("\x00", "").strip() for text in raw)
+        return [text for text in texts if text]
 
     def imod_unsigned(self) -> bool:
         """Whether IMOD wrote this file and says that its bytes are unsigned."""
@@ -194,19 +197,15 @@ def mode_of(dtype: np.dtype[Any], like: MrcHeader | None = None) -> int:
     """Return the MRC mode that stores an array of `dtype` without loss, where there is one.
 
     8-bit unsigned integers need mode 6, unless the header they came with is IMOD's for
-    unsigned bytes; 64-bit numbers and 32-bit integers become mode 2.
+    unsigned bytes, with which signed ones need mode 1; 64-bit numbers and 32-bit integers
+    become mode 2.
     """
-    if dtype == np.uint8 and like is not None and like.imod_unsigned():
-        return 0
+    if like is not None and like.imod_unsigned() and dtype in (np.uint8, np.int8):
+        return 0 if dtype == np.uint8 else 1
     exact = {"int8": 0, "bool": 0, "int16": 1, "uint8": 6, "uint16": 6, "float16": 12}
     if dtype.kind == "c":
         return 4
     return exact.get(dtype.name, 2)
-
-
-def storage_dtype(mode: int, order: str) -> np.dtype[Any]:
-    """Return the type of the voxels of a mode that can be written."""
-    return np.dtype(order + _DTYPES[mode])
 
 
 def build(shape: tuple[int, ...], mode: int, like: MrcHeader | None = None) -> MrcHeader:
@@ -235,8 +234,8 @@ def build(shape: tuple[int, ...], mode: int, like: MrcHeader | None = None) -> M
             record[name] = starts[axis]
     for name, axis in zip(("mapc", "mapr", "maps"), (1, 2, 3), strict=True):
         record[name] = axis
+    record["nversion"] = 20141
     if like is None:
-        record["nversion"] = 20141
         for angle in ("alpha", "beta", "gamma"):
             record["cellb"][angle] = 90.0
     if len(shape) == 4:
@@ -269,18 +268,19 @@ def set_origin(header: MrcHeader, origin: ZYX, voxel_size: ZYX) -> None:
 
 def add_labels(header: MrcHeader, sentences: tuple[str, ...]) -> None:
     """Append labels of 80 characters; where there are more than ten, the oldest go."""
-    new = [text for text in sentences if text not in header.labels()]
-    texts = [*header.labels(), *new][-_LABELS:]
-    encoded = [text.encode("ascii", "replace")[:_LABEL_LENGTH] for text in texts]
-    header.record["label"] = [text.ljust(_LABEL_LENGTH) for text in encoded] + [
-        b"" for _ in range(_LABELS - len(encoded))
-    ]
-    header.record["nlabl"] = len(encoded)
+    known = header.labels()
+    raw = [bytes(label) for label in header.record["label"]]
+    old = [label for label in raw if label.strip(b"\x00 ")]
+    texts = [ascii_text(sentence)[:_LABEL_LENGTH] for sentence in sentences]
+    new = [text.encode("ascii").ljust(_LABEL_LENGTH) for text in texts if text not in known]
+    kept = [*old, *new][-_LABELS:]
+    header.record["label"] = kept + [b""] * (_LABELS - len(kept))
+    header.record["nlabl"] = len(kept)
 
 
 def _dtype(order: str) -> np.dtype[Any]:
     """Return the header's layout in a byte order."""
-    return np.dtype(HEADER_DTYPE).newbyteorder(order)  # type: ignore[call-overload,no-any-return]
+    return np.dtype(HEADER_DTYPE).newbyteorder(order)  # type: ignore[no-any-return]
 
 
 def _plausible(start: bytes, order: Order) -> bool:

@@ -54,6 +54,10 @@ class PointCloud:
                 f"A cloud has vertices (n, 3) in the order z, y, x; {self.name} has "
                 f"{self.vertices.shape}."
             )
+        if self.faces.ndim != 2 or self.faces.shape[1] != 3:
+            raise DataError(
+                f"The faces of a cloud are triangles (m, 3); {self.name} has {self.faces.shape}."
+            )
         if self.faces.size and not 0 <= self.faces.min() <= self.faces.max() < len(self):
             raise DataError(f"A face of {self.name} names a vertex that is not there.")
         if self.weights is not None and self.weights.shape != (len(self),):

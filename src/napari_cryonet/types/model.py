@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from napari_cryonet.errors import ModelError
 
@@ -50,7 +50,7 @@ class ModelCard(BaseModel):
     product: str = ""
     format_version: int = FORMAT
     created: str = ""
-    voxel_size: tuple[float, float, float] | None = None
+    voxel_size: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     normalisation: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     inputs: tuple[dict[str, Any], ...] = ()
@@ -103,7 +103,7 @@ def voxel_size_warning(card: ModelCard, voxel_size: tuple[float, ...] | None) ->
     if voxel_size is None or card.voxel_size is None:
         return ""
     ratios = [ours / theirs for ours, theirs in zip(voxel_size, card.voxel_size, strict=True)]
-    if all(abs(ratio - 1) <= 0.1 for ratio in ratios):
+    if all(round(abs(ratio - 1), 6) <= 0.1 for ratio in ratios):
         return ""
     return (
         f"The model was trained at {card.voxel_size[0]:.4g} Å per voxel, these data have "

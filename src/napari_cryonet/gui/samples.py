@@ -1,0 +1,44 @@
+"""The samples in File > Open Sample > CryoNet: simulated, small, and with a known truth."""
+
+from __future__ import annotations
+
+from napari_cryonet.gui.layers import LayerData, layer_data
+from napari_cryonet.simulate import even_odd_tomogram, half_map_pair
+
+
+def half_maps() -> list[LayerData]:
+    """Return the half maps of a simulated protein, with mask and truth hidden.
+
+    Returns
+    -------
+    list of tuple
+        Layers of 96 × 96 × 96 voxels of 1.5 Å; the visible one is on top.
+    """
+    pair = half_map_pair()
+    return [
+        *_hidden(layer_data(pair.truth)),
+        *_hidden(layer_data(pair.mask)),
+        *layer_data(pair.second),
+        *layer_data(pair.first),
+    ]
+
+
+def tomograms() -> list[LayerData]:
+    """Return the even and odd tomogram of a simulated cell, with the truth hidden.
+
+    Returns
+    -------
+    list of tuple
+        Layers of 64 × 160 × 160 voxels of 10 Å; the visible one is on top.
+    """
+    pair = even_odd_tomogram()
+    return [
+        *_hidden(layer_data(pair.truth)),
+        *layer_data(pair.odd),
+        *layer_data(pair.even),
+    ]
+
+
+def _hidden(layers: list[LayerData]) -> list[LayerData]:
+    """Return layers that are not shown until asked for."""
+    return [(data, {**attributes, "visible": False}, kind) for data, attributes, kind in layers]

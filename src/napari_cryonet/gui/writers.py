@@ -1,0 +1,87 @@
+"""How napari saves a layer in our formats, with the header it came with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cryonet.errors import FormatError
+from napari_cryonet.gui.layers import from_layer_data
+from napari_cryonet.gui.waiting import waited
+from napari_cryonet.io import write
+from napari_cryonet.types import ImageStack, Volume
+
+
+def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image layer; the dialog has already asked whether to overwrite.
+
+    Parameters
+    ----------
+    path
+        The file; its suffix chooses the format.
+    data
+        The layer's data.
+    attributes
+        The layer's attributes.
+
+    Returns
+    -------
+    list of str
+        The file that was written.
+
+    Raises
+    ------
+    DataError
+        If the layer is in colours, or turned.
+    FormatError, FileProblem
+        If the format cannot hold it, or the file cannot be written.
+    """
+    thing = from_layer_data(data, attributes, "image")
+    waited(lambda _: write(path, thing, overwrite=True), f"Saving {Path(path).name}")
+    return [path]
+
+
+def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a labels layer as whole numbers where they fit into 16 bits.
+
+    Parameters
+    ----------
+    path
+        The file, of a format that `write_image` knows.
+    data
+        The layer's data.
+    attributes
+        The layer's attributes.
+
+    Returns
+    -------
+    list of str
+        The file that was written.
+
+    Raises
+    ------
+    FormatError
+        If there are more than 65535 labels.
+    FileProblem
+        If the file cannot be written.
+    """
+    thing = from_layer_data(data, attributes, "labels")
+    if not isinstance(thing, Volume | ImageStack):
+        raise FormatError(f"Cannot write {type(thing).__name__} as {path}.")
+    small = replace(thing, data=_small(np.asarray(thing.data)))
+    waited(lambda _: write(path, small, overwrite=True), f"Saving {Path(path).name}")
+    return [path]
+
+
+def _small(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels in the smallest type that the files know."""
+    highest = int(labels.max())
+    if highest > np.iinfo(np.uint16).max:
+        raise FormatError(
+            f"The highest label is {highest}; the file holds up to 65535. Number them anew."
+        )
+    return labels.astype(np.int8 if highest <= np.iinfo(np.int8).max else np.uint16)

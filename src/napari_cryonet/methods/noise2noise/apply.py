@@ -1,0 +1,286 @@
+"""Denoising with a trained Noise2Noise network, of volumes of any size."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_cryonet.errors import DataError
+from napari_cryonet.methods.noise2noise.combine import Spectra, combine
+from napari_cryonet.methods.noise2noise.data import Pair, on_grid
+from napari_cryonet.methods.noise2noise.objective import mixtures
+from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
+from napari_cryonet.nn.augment import spread
+from napari_cryonet.nn.device import Compute, choose
+from napari_cryonet.nn.tiles import Grid, Tick, Tile, fitting_side, over_tiles, predict
+from napari_cryonet.nn.weights import load
+from napari_cryonet.reporting import Reporter
+from napari_cryonet.signal.normalise import Scaling, measure
+from napari_cryonet.signal.resample import resampled
+from napari_cryonet.signal.shells import Real
+from napari_cryonet.types import Model, Volume
+from napari_cryonet.types.model import voxel_size_warning
+from napari_cryonet.types.volume import check_pair
+
+_SHELLS = 64
+_FILTER_MARGIN = 32
+_MEASURED_TILES = 8
+_IN_MEMORY = 1 << 29
+
+
+def apply(
+    things: Sequence[Volume],
+    model: Model,
+    settings: ApplySettings,
+    report: Reporter,
+    *,
+    into: NDArray[np.float32] | None = None,
+) -> tuple[Volume, dict[str, Any]]:
+    """Denoise two halves, or one volume.
+
+    Parameters
+    ----------
+    things
+        Two halves, or a single volume that is like their average.
+    model
+        A Noise2Noise model.
+    settings
+        How to apply it.
+    report
+        Is told of the progress, and asked whether to stop.
+    into
+        ``(z, y, x)`` to write the result to, for example a memory map; None makes an array.
+
+    Returns
+    -------
+    volume : Volume
+        The denoised volume, in the grey values of the input.
+    measures : dict
+        ``fsc_raw`` and ``fsc_denoised`` with the truth, estimated across the halves, in
+        equal shells up to Nyquist, and the share of each shell that was kept (``gains``).
+
+    Raises
+    ------
+    ModelError
+        If the model is not one of Noise2Noise.
+    DataError
+        If there are not one or two volumes, or two that do not fit together.
+    OutOfMemory, DeviceError
+        If the device is too small or not there.
+    """
+    model.check_method("noise2noise")
+    _check(things)
+    if warning := voxel_size_warning(model.card, things[0].voxel_size):
+        report.say(warning)
+    training = TrainSettings.load(model.card.settings)
+    given = [on_grid(thing, training, report) for thing in things]
+    compute = choose(settings.device, settings.precision)
+    report.say(f"Denoising on {compute}.")
+    network = load(model, compute)
+    direct = given[0].shape == things[0].shape and into is not None
+    target = into if direct and into is not None else np.empty(given[0].shape, np.float32)
+    work = _Work(given, model, settings, network, compute, report, target)
+    work.run()
+    title = f"Denoised by Noise2Noise, CryoNet {model.card.product}."
+    result = given[0].changed(target, title, name=f"{things[0].name} denoised")
+    if not direct:
+        back = resampled(result, things[0].scale[0], things[0].shape)
+        result = result.changed(back.data, "Resampled back.", voxel_size=things[0].voxel_size)
+        if into is not None:
+            into[...] = result.data
+    return result, work.measures()
+
+
+def training_gains(
+    network: nn.Module, pair: Pair, mixing: float, compute: Compute
+) -> dict[str, list[float]]:
+    """Measure on training data how to mix raw and denoised, for inputs without halves.
+
+    Parameters
+    ----------
+    network
+        Trained, in evaluation mode.
+    pair
+        The data it was trained on.
+    mixing
+        α of the training.
+    compute
+        Device and precision.
+
+    Returns
+    -------
+    dict
+        Factors of ``raw`` and ``denoised`` in shells of equal width up to Nyquist.
+    """
+    total: Spectra | None = None
+    for tile in islice(Grid(128, 0, 8).tiles(pair.first.shape), _MEASURED_TILES):
+        first, second = pair.read(tile.read)
+        made = [
+            predict(network, mixtures(*halves, mixing)[0], compute)
+            for halves in ((first, second), (second, first))
+        ]
+        found = Spectra.measure((first, second), (made[0], made[1]), mixing, _SHELLS)
+        total = found if total is None else total + found
+    if total is None:
+        return {}
+    raw, denoised = total.gains()
+    return {"raw": raw.round(4).tolist(), "denoised": denoised.round(4).tolist()}
+
+
+@dataclass
+class _Work:
+    """One application: the network over all tiles, then the mixing of the shells."""
+
+    volumes: Sequence[Volume]
+    model: Model
+    settings: ApplySettings
+    network: nn.Module
+    compute: Compute
+    report: Reporter
+    target: NDArray[np.float32]
+    spectra: Spectra | None = field(default=None, init=False)
+    measured: int = field(default=0, init=False)
+
+    def run(self) -> None:
+        """Fill the target."""
+        card = self.model.card
+        self.scaling: Scaling = measure(
+            tuple(volume.data for volume in self.volumes), card.normalisation.get("kind", "standard")
+        )
+        self.mixing = float(card.extra.get("mixing", 1.0))
+        self.turns = spread(card.extra.get("rotations", "none"), self.settings.passes)
+        shape = self.target.shape
+        multiple = int(getattr(self.network, "multiple", 1))
+        margin = self.settings.margin
+        margin = int(getattr(self.network, "reach", 0)) if margin is None else margin
+        side = fitting_side(self.settings.tile, margin, self.compute)
+        mixed = self.settings.keep == "auto" and (
+            len(self.volumes) == 2 or bool(card.extra.get("gains"))
+        )
+        self.denoised = _scratch(self.target) if mixed else self.target
+        part = _Part(self.report, 0.0, 0.9 if mixed else 1.0)
+        over_tiles(shape, Grid(side, margin, multiple), self._denoise, self.compute, part)
+        if mixed:
+            self.gains = self._gains()
+            grid = Grid(side, _FILTER_MARGIN)
+            over_tiles(shape, grid, self._mix, self.compute, _Part(self.report, 0.9, 1.0))
+
+    def measures(self) -> dict[str, Any]:
+        """Return what was measured across the halves."""
+        if self.spectra is None:
+            return {}
+        raw, denoised = self.spectra.gains()
+        estimate = self.spectra.fsc_denoised()
+        return {
+            "fsc_raw": self.spectra.fsc_raw().round(4).tolist(),
+            "fsc_denoised": [None if np.isnan(v) else round(float(v), 4) for v in estimate],
+            "gains": {"raw": raw.round(4).tolist(), "denoised": denoised.round(4).tolist()},
+        }
+
+    def _denoise(self, tile: Tile, tick: Tick) -> None:
+        """Denoise one tile, on the network's scale."""
+        values = [self.scaling.forward(volume.data[tile.read]) for volume in self.volumes]
+        if len(values) == 1:
+            made = predict(self.network, values[0], self.compute, self.turns, tick)
+        else:
+            one, two = values
+            first = predict(
+                self.network,
+                mixtures(one, two, self.mixing)[0],
+                self.compute,
+                self.turns,
+                lambda share: tick(share / 2),
+            )
+            second = predict(
+                self.network,
+                mixtures(two, one, self.mixing)[0],
+                self.compute,
+                self.turns,
+                lambda share: tick(0.5 + share / 2),
+            )
+            self._measure((one, two), (first, second), tile)
+            made = (first + second) / 2
+        kept = made[tile.inner]
+        self.denoised[tile.write] = (
+            self.scaling.backward(kept) if self.denoised is self.target else kept
+        )
+
+    def _measure(
+        self,
+        halves: tuple[NDArray[np.float32], NDArray[np.float32]],
+        denoised: tuple[NDArray[np.float32], NDArray[np.float32]],
+        tile: Tile,
+    ) -> None:
+        """Add the spectra of a tile to those of the tiles before."""
+        if self.measured >= _MEASURED_TILES:
+            return
+        inner = tile.inner
+        found = Spectra.measure(
+            (halves[0][inner], halves[1][inner]),
+            (denoised[0][inner], denoised[1][inner]),
+            self.mixing,
+            _SHELLS,
+        )
+        self.spectra = found if self.spectra is None else self.spectra + found
+        self.measured += 1
+
+    def _gains(self) -> tuple[Real, Real]:
+        """Return the factors of raw and denoised: measured here, or in the training."""
+        if self.spectra is not None:
+            return self.spectra.gains()
+        gains = self.model.card.extra["gains"]
+        return np.asarray(gains["raw"]), np.asarray(gains["denoised"])
+
+    def _mix(self, tile: Tile, tick: Tick) -> None:
+        """Mix raw and denoised of one tile into the target."""
+        values = [self.scaling.forward(volume.data[tile.read]) for volume in self.volumes]
+        raw = values[0] if len(values) == 1 else (values[0] + values[1]) / 2
+        mixed = combine(raw, self.denoised[tile.read], self.gains)[tile.inner]
+        self.target[tile.write] = self.scaling.backward(mixed.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A reporter for one part of the work, between two shares of the whole."""
+
+    report: Reporter
+    start: float
+    stop: float
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Report a step of the part as one of the whole."""
+        share = self.start + (self.stop - self.start) * done / total
+        self.report.step(share * total, total, **metrics)
+
+    def __getattr__(self, name: str) -> Any:
+        """Leave all else to the reporter of the whole."""
+        return getattr(self.report, name)
+
+
+def _check(things: Sequence[Volume]) -> None:
+    """Raise unless there are one or two volumes that fit together."""
+    if len(things) not in (1, 2):
+        raise DataError(f"Noise2Noise denoises one volume or two halves, not {len(things)}.")
+    for thing in things:
+        if not isinstance(thing, Volume) or thing.data.ndim != 3 or thing.data.dtype.kind == "c":
+            raise DataError(
+                f"Noise2Noise denoises volumes z, y, x of real numbers; {thing.name} has the "
+                f"shape {thing.shape} and the type {thing.data.dtype}."
+            )
+    if len(things) == 2:
+        check_pair(things[0], things[1])
+
+
+def _scratch(like: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an array like another, on disk if it is large."""
+    if like.nbytes <= _IN_MEMORY:
+        return np.empty_like(like, subok=False)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.float32, "w+", shape=like.shape)

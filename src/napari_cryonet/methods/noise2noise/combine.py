@@ -1,0 +1,141 @@
+"""What the data already know, combined shell by shell with what the network adds.
+
+In each Fourier shell the best linear mixture of the raw average R and the denoised volume D
+is that of least squares against the truth s, whose products with both are measured across
+the halves: ``<R, s> = <h1, h2>``, and ``<D, s>`` from the half whose noise D does not hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cryonet.signal.shells import Real, backward, shell_gain, shell_sum, spectrum
+
+_LEAST = 1e-4
+_LEAST_FSC = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Products of volumes in each Fourier shell, summed over pieces.
+
+    Parameters
+    ----------
+    signal
+        ``<h1, h2>``: the power of the truth.
+    kept
+        ``<D, s>``: what the denoised volume shares with the truth.
+    raw
+        ``<R, R>`` of the raw average.
+    denoised
+        ``<D, D>``.
+    shared
+        ``<R, D>``.
+    """
+
+    signal: Real
+    kept: Real
+    raw: Real
+    denoised: Real
+    shared: Real
+
+    @classmethod
+    def measure(
+        cls,
+        halves: tuple[NDArray[Any], NDArray[Any]],
+        denoised: tuple[NDArray[Any], NDArray[Any]],
+        mixing: float,
+        count: int,
+    ) -> Spectra:
+        """Measure the spectra of one piece.
+
+        Parameters
+        ----------
+        halves
+            ``(z, y, x)`` each.
+        denoised
+            What the network made of the mixtures ``M + αN`` and ``M - αN`` of the halves.
+        mixing
+            α.
+        count
+            Number of shells.
+        """
+        shape = halves[0].shape
+        first, second = (spectrum(half) for half in halves)
+        made, other = (spectrum(each) for each in denoised)
+        mean, half = (first + second) / 2, (first - second) / (2 * mixing)
+        both = (made + other) / 2
+
+        def products(one: Any, two: Any) -> Real:
+            return shell_sum(one, two, shape, count)
+
+        return cls(
+            products(first, second),
+            (products(made, mean - half) + products(other, mean + half)) / 2,
+            products(mean, mean),
+            products(both, both),
+            products(mean, both),
+        )
+
+    def __add__(self, other: Spectra) -> Spectra:
+        """Add the spectra of another piece."""
+        return Spectra(
+            self.signal + other.signal,
+            self.kept + other.kept,
+            self.raw + other.raw,
+            self.denoised + other.denoised,
+            self.shared + other.shared,
+        )
+
+    def gains(self) -> tuple[Real, Real]:
+        """Return the factors of the raw average and of the denoised volume in each shell.
+
+        Both lie between 0 and 1, so that a shell of pure noise can never be amplified.
+        """
+        determinant = self.raw * self.denoised - self.shared**2
+        floor = np.maximum(determinant, _LEAST * self.raw * self.denoised)
+        cross = self.signal * self.denoised - self.kept * self.shared
+        raw = np.clip(_ratio(cross, floor), 0, 1)
+        denoised = np.clip(_ratio(self.kept - raw * self.shared, self.denoised), 0, 1)
+        return raw, denoised
+
+    def fsc_raw(self) -> Real:
+        """Return the FSC of the raw average with the truth, estimated from the halves."""
+        fsc = np.clip(_ratio(self.signal, 2 * self.raw - self.signal), 0, 1)
+        return np.sqrt(2 * fsc / (1 + fsc))
+
+    def fsc_denoised(self) -> Real:
+        """Return the FSC of the denoised volume with the truth, estimated across halves.
+
+        nan where the halves have too little in common to tell.
+        """
+        power = np.sqrt(np.maximum(self.signal * self.denoised, 0))
+        estimate = _ratio(self.kept, power)
+        return np.where(self.fsc_raw() > _LEAST_FSC, np.clip(estimate, -1, 1), np.nan)
+
+
+def combine(
+    raw: NDArray[Any], denoised: NDArray[Any], gains: tuple[Real, Real]
+) -> NDArray[np.floating[Any]]:
+    """Return the mixture of a raw and a denoised piece, shell by shell.
+
+    Parameters
+    ----------
+    raw, denoised
+        ``(z, y, x)`` on one scale.
+    gains
+        The factors of both in each shell.
+    """
+    shape = raw.shape
+    mixed = spectrum(raw) * shell_gain(shape, gains[0])
+    mixed += spectrum(denoised) * shell_gain(shape, gains[1])
+    return backward(mixed, shape)
+
+
+def _ratio(above: Real, below: Real) -> Real:
+    """Divide, 0 where there is nothing to divide by."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

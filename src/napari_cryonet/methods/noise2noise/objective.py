@@ -1,0 +1,157 @@
+"""What Noise2Noise minimises, and how it judges itself without a truth.
+
+Of two halves with independent noise n1 and n2 of equal strength, with mean M and half
+difference N, the mixtures ``M + αN`` and ``M - N/α`` have independent noise too, for any α.
+At α = 1 they are the halves themselves. A smaller α gives the network a cleaner input, as
+clean as it will be when both halves are denoised, at the price of a noisier target.
+
+References
+----------
+Pang, Zheng, Quan, Ji, *Recorrupted-to-Recorrupted: unsupervised deep learning for image
+denoising*, CVPR 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_cryonet.methods.noise2noise.data import Pair
+from napari_cryonet.methods.noise2noise.settings import TrainSettings
+from napari_cryonet.nn.augment import turns
+from napari_cryonet.nn.device import Compute
+from napari_cryonet.nn.patches import outside
+from napari_cryonet.nn.tiles import padded, predict
+from napari_cryonet.reporting import Box
+from napari_cryonet.signal.correlate import cross_half
+from napari_cryonet.types import Volume
+
+Values = NDArray[np.float32]
+_CONTEXT = 8
+
+
+def mixtures(first: Values, second: Values, mixing: float) -> tuple[Values, Values]:
+    """Return input and target with independent noise, made of two halves.
+
+    Parameters
+    ----------
+    first, second
+        The halves.
+    mixing
+        α: 1 returns the halves themselves.
+    """
+    mean, half = (first + second) / 2, (first - second) / 2
+    return mean + mixing * half, mean - half / mixing
+
+
+@dataclass
+class HalvesLearner:
+    """A network that learns to predict one mixture of two halves from the other.
+
+    Parameters
+    ----------
+    network
+        What is trained.
+    pairs
+        To train on.
+    judges
+        To validate with: the same pairs if they hold cubes out, or others.
+    settings
+        Mixing, loss and augmentation.
+    compute
+        Device and precision.
+    volume
+        Gives name and voxel size of previews: the first half of the first pair.
+    """
+
+    network: nn.Module
+    pairs: Sequence[Pair]
+    judges: Sequence[Pair]
+    settings: TrainSettings
+    compute: Compute
+    volume: Volume
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps draw as many voxels as the pairs have."""
+        patch = float(np.prod(self.pairs[0].sampler.sides)) * self.settings.batch
+        return max(1, round(sum(pair.first.size for pair in self.pairs) / patch))
+
+    def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
+        """Return the mean power of the error of one batch, held-out voxels left out."""
+        drawn = [self._draw(random) for _ in range(self.settings.batch)]
+        given, wanted, counted = (
+            torch.stack(part)[:, None].to(self.compute.device) for part in zip(*drawn, strict=True)
+        )
+        whole = padded(given, getattr(network, "multiple", 1))
+        with self.compute.autocast():
+            out = network(whole)
+        z, y, x = given.shape[2:]
+        error = (out[:, :, :z, :y, :x].float() - wanted) * counted
+        power = self.settings.loss_power
+        raised = error.square() if power == 2 else error.abs().pow(power)  # noqa: PLR2004
+        return raised.sum() / counted.sum().clamp(min=1)
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Return the estimated correlation with the truth in the held-out cubes."""
+        parts: list[list[Values]] = [[], [], [], []]
+        for pair in self.judges:
+            for region in pair.held:
+                around, inner = _with_context(region, pair.first.shape, _CONTEXT)
+                first, second = pair.read(around)
+                given, target = mixtures(first, second, self.settings.mixing)
+                made = predict(network, given, self.compute)
+                for column, values in zip(parts, (made, target, first, second), strict=True):
+                    column.append(values[inner].ravel())
+        if not parts[0]:
+            return {}
+        made, target, first, second = (np.concatenate(column) for column in parts)
+        return {"quality": cross_half(made, target, first, second)}
+
+    def preview(self, network: nn.Module, region: Box) -> Volume:
+        """Return a denoised region of the first pair, with its place and grey values."""
+        pair, like = self.pairs[0], self.volume
+        around, inner = _with_context(region, pair.first.shape, _CONTEXT)
+        given, _ = mixtures(*pair.read(around), self.settings.mixing)
+        made = pair.scaling.backward(predict(network, given, self.compute)[inner])
+        z, y, x = (
+            start + part.start * size
+            for start, part, size in zip(like.origin, region, like.scale, strict=True)
+        )
+        return like.changed(made, "Preview.", origin=(z, y, x), name=f"{like.name} preview")
+
+    def _draw(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw one patch: input, target, and which of its voxels count."""
+        pair = self.pairs[int(random.integers(len(self.pairs)))]
+        region = pair.sampler.draw(random)
+        first, second = pair.read(region)
+        if self.settings.swap and random.integers(2):
+            first, second = second, first
+        given, target = mixtures(first, second, self.settings.mixing)
+        mask: NDArray[Any] | None = outside(pair.held, region)
+        counted = np.ones(given.shape, np.float32) if mask is None else mask.astype(np.float32)
+        group = turns(pair.rotations)
+        turn = group[int(random.integers(len(group)))]
+        given_, target_, counted_ = (
+            turn.apply(torch.from_numpy(values)) for values in (given, target, counted)
+        )
+        return given_, target_, counted_
+
+
+def _with_context(region: Box, shape: tuple[int, ...], margin: int) -> tuple[Box, Box]:
+    """Return a region widened by a margin, and where the region lies in it."""
+    z, y, x = (
+        slice(max(0, part.start - margin), min(length, part.stop + margin))
+        for part, length in zip(region, shape, strict=True)
+    )
+    iz, iy, ix = (
+        slice(part.start - wide.start, part.stop - wide.start)
+        for part, wide in zip(region, (z, y, x), strict=True)
+    )
+    return (z, y, x), (iz, iy, ix)

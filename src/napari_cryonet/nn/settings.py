@@ -1,0 +1,70 @@
+"""Settings of training and of tiled inference, common to all methods. No torch here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_cryonet.settings import Settings, setting
+
+
+class Training(Settings):
+    """How long, how fast and with which safeguards a network is trained."""
+
+    max_minutes: float | None = setting(
+        3.0, "Stop training after this time; the learning rate falls towards it", unit="min", gt=0
+    )
+    steps: int = setting(20_000, "Stop training after this many steps", ge=1)
+    patience: int = setting(
+        40, "Stop after this many validations without improvement; 0 never does", ge=0
+    )
+    seed: int = setting(0, "Start of all random numbers; equal seeds repeat a training", ge=0)
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto", "Precision of the network; auto measures which is faster", advanced=True
+    )
+    patch: int = setting(48, "Side of the training patches", unit="voxels", ge=8, advanced=True)
+    batch: int = setting(1, "Patches in one step", ge=1, advanced=True)
+    epochs: int | None = setting(
+        None, "Train for this many passes over the data instead of steps", ge=1, advanced=True
+    )
+    learning_rate: float = setting(1.5e-3, "Highest learning rate", gt=0, le=1, advanced=True)
+    weight_decay: float = setting(0.3, "Weight decay of AdamW", ge=0, advanced=True)
+    schedule: Literal["cosine", "exponential", "constant"] = setting(
+        "cosine", "How the learning rate falls", advanced=True
+    )
+    gamma: float = setting(
+        0.9, "Factor of the learning rate after each epoch if exponential", gt=0, le=1,
+        advanced=True,
+    )
+    warmup: int = setting(20, "Steps in which the learning rate rises", ge=0, advanced=True)
+    clip: float = setting(1.0, "Largest norm of the gradient; 0 for any", ge=0, advanced=True)
+    average: float = setting(
+        0.99, "Decay of the running average of the weights; 0 for none", ge=0, lt=1, advanced=True
+    )
+    validate_every: int = setting(100, "Steps between validations", ge=1, advanced=True)
+    checkpoint_minutes: float = setting(
+        1.0, "Time between checkpoints in the run folder", unit="min", gt=0, advanced=True
+    )
+    keep_epochs: bool = setting(
+        False, "Keep the model of every epoch in the run folder", advanced=True
+    )
+
+
+class Inference(Settings):
+    """Where and in which pieces a trained network is applied."""
+
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto", "Precision of the network; auto measures which is faster", advanced=True
+    )
+    tile: int = setting(
+        256, "Largest side of the pieces; halved when memory runs out", unit="voxels", ge=16,
+        advanced=True,
+    )
+    margin: int | None = setting(
+        None, "Rim of a piece that is thrown away; none: what the network sees", unit="voxels",
+        ge=0, advanced=True,
+    )
+    seed: int = setting(
+        0, "Start of the random numbers of methods that average over chance", ge=0, advanced=True
+    )

@@ -1,0 +1,1 @@
+"""Mathematics without learning, on numpy arrays: normalise, resample, Fourier shells, correlate."""
