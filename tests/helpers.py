@@ -41,7 +41,8 @@ def numbers(dtype: str = "f4", shape: tuple[int, ...] = SHAPE) -> np.ndarray[Any
         values = (np.arange(count) * 0.37 - 5.25).astype(dtype)
     else:
         limits = np.iinfo(dtype)
-        values = np.linspace(limits.min, limits.max, count).astype(dtype)
+        step = (int(limits.max) - int(limits.min)) // max(count - 1, 1)
+        values = np.array([int(limits.min) + number * step for number in range(count)], dtype)
     return values.reshape(shape)
 
 
@@ -247,7 +248,7 @@ def refused_mrc() -> list[Refused]:
 
 
 def fits_unit(
-    stored: np.ndarray[Any, Any] | None = None, start: str = "SIMPLE  = T", **cards: Any
+    stored: np.ndarray[Any, Any] | None = None, start: str = "SIMPLE  =                    T", **cards: Any
 ) -> bytes:
     """Return one unit of a FITS file: 80-character cards, then big-endian rows."""
     names = {"i2": 16, "i4": 32, "f4": -32, "f8": -64, "u1": 8}
@@ -260,7 +261,7 @@ def fits_unit(
     }
     if start.startswith("XTENSION"):
         keywords |= {"PCOUNT": 0, "GCOUNT": 1}
-    texts = [start] + [f"{name:<8}= {value}" for name, value in keywords.items()] + ["END"]
+    texts = [start] + [f"{name:<8}= {value:>20}" for name, value in keywords.items()] + ["END"]
     header = "".join(f"{text:<80}" for text in texts).encode("ascii")
     data = b"" if stored is None else stored.astype(stored.dtype.newbyteorder(">")).tobytes()
     return _padded(header, b" ") + _padded(data, b"\0")

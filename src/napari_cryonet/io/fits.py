@@ -24,7 +24,7 @@ from astropy.io import fits
 
 from napari_cryonet.errors import FormatError
 from napari_cryonet.io.atomic import replacing
-from napari_cryonet.io.compressed import compression
+from napari_cryonet.io.compressed import open_stream
 from napari_cryonet.io.text import ascii_text
 from napari_cryonet.types import ImageStack
 
@@ -53,11 +53,10 @@ def read(path: Path) -> tuple[ImageStack, ...]:
     FormatError
         If it is not a FITS file, is cut short or holds no image.
     """
-    compression(path)
-    with warnings.catch_warnings(record=True) as caught:
+    with open_stream(path) as stream, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with fits.open(path, memmap=False) as units:
+            with fits.open(stream, memmap=False) as units:
                 found = [_stack(path, unit) for unit in units if _is_image(unit)]
                 kinds = [type(unit).__name__.removesuffix("HDU") for unit in units]
         except Exception as error:  # of whatever kind astropy's decoders raise

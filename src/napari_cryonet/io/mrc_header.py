@@ -271,7 +271,7 @@ def add_labels(header: MrcHeader, sentences: tuple[str, ...]) -> None:
     known = header.labels()
     raw = [bytes(label) for label in header.record["label"]]
     old = [label for label in raw if label.strip(b"\x00 ")]
-    texts = [ascii_text(sentence)[:_LABEL_LENGTH] for sentence in sentences]
+    texts = [ascii_text(sentence)[:_LABEL_LENGTH].rstrip() for sentence in sentences]
     new = [text.encode("ascii").ljust(_LABEL_LENGTH) for text in texts if text not in known]
     kept = [*old, *new][-_LABELS:]
     header.record["label"] = kept + [b""] * (_LABELS - len(kept))

@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 Group = Literal["rotations", "flips", "none"]
+Order = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,21 @@ class Turn:
         The axes turned round afterwards, counted 0, 1, 2.
     """
 
-    order: tuple[int, int, int] = (0, 1, 2)
+    order: Order = (0, 1, 2)
     mirrored: tuple[int, ...] = ()
 
     def apply(self, volume: Tensor) -> Tensor:
         """Turn the last three axes of a tensor."""
         lead = list(range(volume.ndim - 3))
         turned = volume.permute(*lead, *(len(lead) + axis for axis in self.order))
-        return turned.flip([len(lead) + axis for axis in self.mirrored]) if self.mirrored else turned
+        return (
+            turned.flip([len(lead) + axis for axis in self.mirrored]) if self.mirrored else turned
+        )
 
     def undo(self, volume: Tensor) -> Tensor:
         """Turn back."""
         lead = list(range(volume.ndim - 3))
-        if self.mirrored:
-            volume = volume.flip([len(lead) + axis for axis in self.mirrored])
+        volume = volume.flip([len(lead) + axis for axis in self.mirrored])
         back = (self.order.index(axis) for axis in range(3))
         return volume.permute(*lead, *(len(lead) + axis for axis in back))
 
@@ -52,7 +54,9 @@ def turns(group: Group) -> tuple[Turn, ...]:
     """
     if group == "none":
         return (Turn(),)
-    orders = [(0, 1, 2)] if group == "flips" else list(permutations(range(3)))
+    orders: list[Order] = (
+        [(0, 1, 2)] if group == "flips" else [(a, b, c) for a, b, c in permutations(range(3))]
+    )
     mirrors = [
         tuple(axis for axis in range(3) if chosen[axis]) for chosen in product((0, 1), repeat=3)
     ]

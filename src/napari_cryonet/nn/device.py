@@ -70,7 +70,7 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
         return Compute(found, _DTYPES[precision])
     if found.type == "cuda":
         return Compute(found, torch.bfloat16)
-    fast = found.type == "cpu" and bfloat16_is_faster(torch.get_num_threads())
+    fast = found.type == "cpu" and bfloat16_is_faster()
     return Compute(found, torch.bfloat16 if fast else None)
 
 
@@ -98,12 +98,12 @@ def device_name(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-@lru_cache(maxsize=4)
-def bfloat16_is_faster(threads: int) -> bool:
-    """Measure whether this CPU convolves faster in bfloat16, for a number of threads."""
+@lru_cache(maxsize=1)
+def bfloat16_is_faster() -> bool:
+    """Measure whether this CPU convolves faster in bfloat16 than in float32."""
     network = nn.Sequential(nn.Conv3d(16, 32, 3, padding=1), nn.Conv3d(32, 16, 3, padding=1))
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    probe = torch.zeros(1, 16, 24, 24, 24).to(memory_format=torch.channels_last_3d)
+    probe = torch.zeros(2, 16, 24, 24, 24).to(memory_format=torch.channels_last_3d)
     half = _probe_seconds(network, probe, torch.bfloat16)
     return half < 0.8 * _probe_seconds(network, probe, None)
 

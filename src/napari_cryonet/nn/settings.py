@@ -22,8 +22,8 @@ class Training(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "auto", "Precision of the network; auto measures which is faster", advanced=True
     )
-    patch: int = setting(48, "Side of the training patches", unit="voxels", ge=8, advanced=True)
-    batch: int = setting(1, "Patches in one step", ge=1, advanced=True)
+    patch: int = setting(40, "Side of the training patches", unit="voxels", ge=8, advanced=True)
+    batch: int = setting(2, "Patches in one step", ge=1, advanced=True)
     epochs: int | None = setting(
         None, "Train for this many passes over the data instead of steps", ge=1, advanced=True
     )
@@ -33,7 +33,10 @@ class Training(Settings):
         "cosine", "How the learning rate falls", advanced=True
     )
     gamma: float = setting(
-        0.9, "Factor of the learning rate after each epoch if exponential", gt=0, le=1,
+        0.9,
+        "Factor of the learning rate after each epoch if exponential",
+        gt=0,
+        le=1,
         advanced=True,
     )
     warmup: int = setting(20, "Steps in which the learning rate rises", ge=0, advanced=True)
@@ -58,12 +61,18 @@ class Inference(Settings):
         "auto", "Precision of the network; auto measures which is faster", advanced=True
     )
     tile: int = setting(
-        256, "Largest side of the pieces; halved when memory runs out", unit="voxels", ge=16,
+        256,
+        "Largest side of the pieces; halved when memory runs out",
+        unit="voxels",
+        ge=16,
         advanced=True,
     )
     margin: int | None = setting(
-        None, "Rim of a piece that is thrown away; none: what the network sees", unit="voxels",
-        ge=0, advanced=True,
+        None,
+        "Rim of a piece that is thrown away; none: what the network sees",
+        unit="voxels",
+        ge=0,
+        advanced=True,
     )
     seed: int = setting(
         0, "Start of the random numbers of methods that average over chance", ge=0, advanced=True

@@ -76,9 +76,7 @@ class Grid:
     def tiles(self, shape: tuple[int, ...]) -> list[Tile]:
         """Return the tiles of a volume, or of a region, of this shape."""
         axes = [list(self._intervals(length)) for length in shape]
-        return [
-            Tile((z[0], y[0], x[0]), (z[1], y[1], x[1])) for z, y, x in product(*axes)
-        ]
+        return [Tile((z[0], y[0], x[0]), (z[1], y[1], x[1])) for z, y, x in product(*axes)]
 
     def halved(self) -> Grid:
         """Return the grid to try when memory runs out.
@@ -178,7 +176,7 @@ def predict(
     network
         On the device of `compute`, in evaluation mode.
     values
-        ``(z, y, x)``, on the network's scale.
+        ``(z, y, x)``, or several such as ``(n, z, y, x)``, on the network's scale.
     compute
         Device and precision.
     turns
@@ -189,18 +187,19 @@ def predict(
     Returns
     -------
     ndarray
-        ``(z, y, x)`` float32.
+        float32 of the shape of `values`.
     """
+    z, y, x = values.shape[-3:]
     tensor = torch.as_tensor(values, dtype=torch.float32).to(compute.device)
-    whole = padded(tensor[None, None], getattr(network, "multiple", 1))
+    whole = padded(tensor.reshape(-1, 1, z, y, x), getattr(network, "multiple", 1))
     total = torch.zeros_like(whole)
     for number, turn in enumerate(turns, 1):
         with torch.inference_mode(), compute.autocast():
             total += turn.undo(network(turn.apply(whole))).float()
         if tick is not None:
             tick(number / len(turns))
-    z, y, x = tensor.shape
-    return np.asarray((total[0, 0, :z, :y, :x] / len(turns)).cpu())
+    mean = total[:, 0, :z, :y, :x] / len(turns)
+    return np.asarray(mean.reshape(values.shape).cpu())
 
 
 def fitting_side(side: int, margin: int, compute: Compute) -> int:

@@ -16,6 +16,7 @@ convolutional neural network*, CVPR 2016, arXiv:1609.05158.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ class SubpixelUNet(nn.Module):
     width
         Channels at half sampling; twice as many at quarter sampling.
     detail
-        Channels at full sampling.
+        Channels at full sampling, to which the input is added as one more.
     dims
         2 for images, 3 for volumes.
 
@@ -50,7 +51,7 @@ class SubpixelUNet(nn.Module):
     multiple = 4
     reach = 20
 
-    def __init__(self, width: int = 32, detail: int = 4, dims: int = 3) -> None:
+    def __init__(self, width: int = 32, detail: int = 7, dims: int = 3) -> None:
         super().__init__()
         conv = _CONV[dims]
         cell = 2**dims
@@ -107,9 +108,10 @@ class UNet(nn.Module):
         self.dims, self.residual = dims, residual
         self.multiple = 2**depth
         self.reach = _unet_reach(depth)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(
-            [_double(conv, 1, width, leak)] + [_double(conv, low, high, leak) for low, high in pairs]
+            [_double(conv, 1, width, leak)]
+            + [_double(conv, low, high, leak) for low, high in pairs]
         )
         self.rise = nn.ModuleList(
             _TRANSPOSED[dims](high, low, 2, stride=2) if transposed else nn.Upsample(scale_factor=2)
@@ -156,7 +158,7 @@ def build(spec: dict[str, Any]) -> nn.Module:
             f"The network {spec} is unknown here; known kinds are {', '.join(kinds)}. Update "
             f"CryoNet if a newer one made this model."
         ) from error
-    return network.to(memory_format=_LAYOUT[network.dims])  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=_LAYOUT[network.dims])  # type: ignore[no-any-return]
 
 
 def space_to_depth(image: Tensor) -> Tensor:
@@ -209,6 +211,6 @@ def _initialise(network: nn.Module, last: nn.Module) -> None:
 
 def _unet_reach(depth: int) -> int:
     """How far, in voxels, a U-Net of a depth looks, rounded up to its cells."""
-    convolutions = 4 * (2**depth - 1) + 2 * 2**depth
     cell: int = 2**depth
+    convolutions = 6 * cell - 4
     return -(-(convolutions + cell - 1) // cell) * cell

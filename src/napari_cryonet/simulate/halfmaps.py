@@ -156,8 +156,10 @@ def _domain(
     The lengths are fractions of the box; the helices fill an ellipsoid along `axis`.
     """
     along, across = radii[0] * box, radii[1] * box
-    frame = np.linalg.qr(np.column_stack([axis, rng.standard_normal((3, 2))]))[0]
-    frame[:, 0] *= np.sign(frame[:, 0] @ np.array(axis))
+    tilted = np.array(axis) + rng.normal(0, 0.12, 3)
+    frame = np.linalg.qr(np.column_stack([tilted, rng.standard_normal((3, 2))]))[0]
+    frame[:, 0] *= np.sign(frame[:, 0] @ tilted)
+    shift = rng.uniform(-0.5, 0.5, 2) * _PACKING
     rows = int(across / _PACKING) + 1
     parts: list[Floats] = []
     end: Floats | None = None
@@ -165,7 +167,7 @@ def _domain(
         columns = range(-rows, rows + 1)
         for column in columns if row % 2 else reversed(columns):
             place = _PACKING * np.array([row * 0.866, column + 0.5 * (row % 2)])
-            place += rng.normal(0, 0.5, 2)
+            place += shift + rng.normal(0, 0.5, 2)
             inside = max(0.0, 1 - float(place @ place) / across**2)
             half = along * inside**0.5 - 2
             if half < 5:
@@ -179,7 +181,7 @@ def _domain(
             parts.append(helix)
             end = helix[-1, :3]
     atoms = np.concatenate(parts)
-    atoms[:, :3] = atoms[:, :3] @ frame.T + np.array(centre) * box
+    atoms[:, :3] = atoms[:, :3] @ frame.T + (np.array(centre) + rng.normal(0, 0.008, 3)) * box
     return atoms
 
 

@@ -49,7 +49,8 @@ class EvenOdd:
     truth
         The signal alone, with the same missing wedge and contrast transfer.
     particles
-        Where the ribosomes and barrels are; the feature `class` tells which.
+        Where the ribosomes and barrels are; the feature `class` tells which, and `radius`
+        how far they reach in Å.
     """
 
     even: Volume
@@ -142,7 +143,7 @@ def _matter(shape: Shape, voxel_size: float, rng: np.random.Generator) -> tuple[
     matter = splatted(cloud[:, :3] / voxel_size, cloud[:, 3], shape)
     particles = Points(
         positions / voxel_size,
-        {"class": kinds},
+        {"class": kinds, "radius": np.where(kinds == "ribosome", _RIBOSOME, _BARREL)},
         (voxel_size,) * 3,
         volume="simulated tomogram",
         name="simulated particles",

@@ -152,7 +152,8 @@ class _Work:
         """Fill the target."""
         card = self.model.card
         self.scaling: Scaling = measure(
-            tuple(volume.data for volume in self.volumes), card.normalisation.get("kind", "standard")
+            tuple(volume.data for volume in self.volumes),
+            card.normalisation.get("kind", "standard"),
         )
         self.mixing = float(card.extra.get("mixing", 1.0))
         self.turns = spread(card.extra.get("rotations", "none"), self.settings.passes)
@@ -206,7 +207,7 @@ class _Work:
                 lambda share: tick(0.5 + share / 2),
             )
             self._measure((one, two), (first, second), tile)
-            made = (first + second) / 2
+            made = (first + second) / np.float32(2)
         kept = made[tile.inner]
         self.denoised[tile.write] = (
             self.scaling.backward(kept) if self.denoised is self.target else kept
@@ -244,6 +245,7 @@ class _Work:
         raw = values[0] if len(values) == 1 else (values[0] + values[1]) / 2
         mixed = combine(raw, self.denoised[tile.read], self.gains)[tile.inner]
         self.target[tile.write] = self.scaling.backward(mixed.astype(np.float32))
+        tick(1.0)
 
 
 @dataclass(frozen=True)

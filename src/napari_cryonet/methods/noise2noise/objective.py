@@ -46,8 +46,9 @@ def mixtures(first: Values, second: Values, mixing: float) -> tuple[Values, Valu
     mixing
         α: 1 returns the halves themselves.
     """
-    mean, half = (first + second) / 2, (first - second) / 2
-    return mean + mixing * half, mean - half / mixing
+    two = np.float32(2)
+    mean, half = (first + second) / two, (first - second) / two
+    return mean + np.float32(mixing) * half, mean - half / np.float32(mixing)
 
 
 @dataclass
@@ -95,29 +96,26 @@ class HalvesLearner:
         z, y, x = given.shape[2:]
         error = (out[:, :, :z, :y, :x].float() - wanted) * counted
         power = self.settings.loss_power
-        raised = error.square() if power == 2 else error.abs().pow(power)  # noqa: PLR2004
-        return raised.sum() / counted.sum().clamp(min=1)
+        raised = error.square() if power == 2 else error.abs().pow(power)
+        mean: Tensor = raised.sum() / counted.sum().clamp(min=1)
+        return mean
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return the estimated correlation with the truth in the held-out cubes."""
-        parts: list[list[Values]] = [[], [], [], []]
+        columns: list[list[Values]] = [[], [], [], []]
         for pair in self.judges:
-            for region in pair.held:
-                around, inner = _with_context(region, pair.first.shape, _CONTEXT)
-                first, second = pair.read(around)
-                given, target = mixtures(first, second, self.settings.mixing)
-                made = predict(network, given, self.compute)
-                for column, values in zip(parts, (made, target, first, second), strict=True):
-                    column.append(values[inner].ravel())
-        if not parts[0]:
+            if pair.held:
+                for column, values in zip(columns, self._judged(network, pair), strict=True):
+                    column.append(values)
+        if not columns[0]:
             return {}
-        made, target, first, second = (np.concatenate(column) for column in parts)
+        made, target, first, second = (np.concatenate(column) for column in columns)
         return {"quality": cross_half(made, target, first, second)}
 
     def preview(self, network: nn.Module, region: Box) -> Volume:
         """Return a denoised region of the first pair, with its place and grey values."""
         pair, like = self.pairs[0], self.volume
-        around, inner = _with_context(region, pair.first.shape, _CONTEXT)
+        around, inner = _window(region, pair.first.shape, _CONTEXT)
         given, _ = mixtures(*pair.read(around), self.settings.mixing)
         made = pair.scaling.backward(predict(network, given, self.compute)[inner])
         z, y, x = (
@@ -125,6 +123,20 @@ class HalvesLearner:
             for start, part, size in zip(like.origin, region, like.scale, strict=True)
         )
         return like.changed(made, "Preview.", origin=(z, y, x), name=f"{like.name} preview")
+
+    def _judged(self, network: nn.Module, pair: Pair) -> tuple[Values, ...]:
+        """Return what was made of the held-out cubes, target and halves there, as lines."""
+        windows = [_window(region, pair.first.shape, _CONTEXT) for region in pair.held]
+        halves = [pair.read(around) for around, _ in windows]
+        first, second = (np.stack(half) for half in zip(*halves, strict=True))
+        given, target = mixtures(first, second, self.settings.mixing)
+        made = predict(network, given, self.compute)
+        return tuple(
+            np.concatenate(
+                [cube[inner].ravel() for cube, (_, inner) in zip(each, windows, strict=True)]
+            )
+            for each in (made, target, first, second)
+        )
 
     def _draw(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw one patch: input, target, and which of its voxels count."""
@@ -144,14 +156,15 @@ class HalvesLearner:
         return given_, target_, counted_
 
 
-def _with_context(region: Box, shape: tuple[int, ...], margin: int) -> tuple[Box, Box]:
-    """Return a region widened by a margin, and where the region lies in it."""
-    z, y, x = (
-        slice(max(0, part.start - margin), min(length, part.stop + margin))
-        for part, length in zip(region, shape, strict=True)
-    )
-    iz, iy, ix = (
-        slice(part.start - wide.start, part.stop - wide.start)
-        for part, wide in zip(region, (z, y, x), strict=True)
-    )
-    return (z, y, x), (iz, iy, ix)
+def _window(region: Box, shape: tuple[int, ...], margin: int) -> tuple[Box, Box]:
+    """Return a region widened by a margin on both sides, and where the region lies in it.
+
+    At the border of the volume the window is moved inwards, so that it keeps its size.
+    """
+    around, inner = [], []
+    for part, length in zip(region, shape, strict=True):
+        size = min(part.stop - part.start + 2 * margin, length)
+        start = min(max(part.start - margin, 0), length - size)
+        around.append(slice(start, start + size))
+        inner.append(slice(part.start - start, part.stop - start))
+    return (around[0], around[1], around[2]), (inner[0], inner[1], inner[2])

@@ -31,7 +31,10 @@ class TrainSettings(Training):
         False, "A classical U-Net goes up by transposed convolutions", advanced=True
     )
     leak: float = setting(
-        0.1, "Slope below zero of a classical U-Net's activation; 0 is ReLU", ge=0, lt=1,
+        0.1,
+        "Slope below zero of a classical U-Net's activation; 0 is ReLU",
+        ge=0,
+        lt=1,
         advanced=True,
     )
     mixing: float = setting(
@@ -44,21 +47,30 @@ class TrainSettings(Training):
     )
     swap: bool = setting(True, "Exchange the halves at random", advanced=True)
     loss_power: float = setting(
-        2.0, "Power of the error that is minimised; 2 is the mean square", gt=0, le=8,
+        2.0,
+        "Power of the error that is minimised; 2 is the mean square",
+        gt=0,
+        le=8,
         advanced=True,
     )
     normalisation: Literal["standard", "minmax", "none"] = setting(
         "standard", "Grey values to mean 0 and deviation 1, to 0–1, or as they are", advanced=True
     )
     held_out: float = setting(
-        0.08, "Part of the volume kept from training to measure the quality", ge=0, le=0.5,
+        0.08,
+        "Part of the volume kept from training to measure the quality",
+        ge=0,
+        le=0.5,
         advanced=True,
     )
     held_out_side: int = setting(
         24, "Side of the cubes that are held out", unit="voxels", ge=8, advanced=True
     )
     voxel_size: float | None = setting(
-        None, "Resample data outside the limits below to this voxel size", unit="Å", gt=0,
+        None,
+        "Resample data outside the limits below to this voxel size",
+        unit="Å",
+        gt=0,
         advanced=True,
     )
     voxel_size_min: float = setting(

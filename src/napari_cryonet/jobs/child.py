@@ -1,0 +1,151 @@
+"""A job in a process of its own, so that its memory is freed and a crash is survived."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_cryonet.errors import CryonetError, TrainingError
+from napari_cryonet.io import read_model, read_volume, write
+from napari_cryonet.jobs.folder import RunFolder
+from napari_cryonet.jobs.job import Job, Rows
+from napari_cryonet.jobs.run import Outcome
+from napari_cryonet.reporting import Box, Cancelled, Reporter
+from napari_cryonet.types import Volume
+
+_POLL_SECONDS = 0.05
+_PATIENCE_SECONDS = 10.0
+
+
+def run_in_child(
+    job: Job,
+    report: Reporter,
+    *,
+    folder: RunFolder,
+    given: Mapping[str, Volume] | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Do a job in a child process, with the parameters and errors of `napari_cryonet.jobs.run`.
+
+    Volumes that are given are written into the folder first, because the child reads files.
+    """
+    job = _with_files(job, folder, given or {})
+    folder.job_file.write_text(job.text(), encoding="utf-8")
+    command = [sys.executable, "-m", "napari_cryonet.cli", "run", str(folder.path), "--events"]
+    if resume:
+        command.append("--resume")
+    with (
+        (folder.path / "child.txt").open("w", encoding="utf-8") as words,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            text=True,
+            encoding="utf-8",
+        ) as process,
+    ):
+        try:
+            last = _Conversation(process, report).run()
+        finally:
+            if process.poll() is None:
+                process.kill()
+    return _outcome(job, folder, last, process.returncode)
+
+
+class _Conversation:
+    """Passes events of a child on to a reporter, and the reporter's wishes to the child."""
+
+    def __init__(self, process: subprocess.Popen[str], report: Reporter) -> None:
+        self._process = process
+        self._report = report
+        self._last: dict[str, Any] = {}
+        self._region: Box | None = None
+        self._stopped = False
+
+    def run(self) -> dict[str, Any]:
+        """Converse until the child ends; return its last event."""
+        reader = threading.Thread(target=self._read, daemon=True)
+        reader.start()
+        while reader.is_alive():
+            reader.join(_POLL_SECONDS)
+            self._order()
+        self._process.wait(_PATIENCE_SECONDS)
+        return self._last
+
+    def _read(self) -> None:
+        """Pass every event on; runs in a thread of its own."""
+        for line in self._process.stdout or ():
+            event = json.loads(line)
+            kind = event.pop("event")
+            if kind == "step":
+                self._report.step(event["done"], event["total"], **event["metrics"])
+            elif kind == "say":
+                self._report.say(event["message"])
+            elif kind == "preview":
+                data = np.load(event["path"], allow_pickle=False)
+                z, y, x = event["origin"]
+                self._report.preview(Volume(data, origin=(z, y, x), name=event["name"]))
+            else:
+                self._last = {"event": kind, **event}
+
+    def _order(self) -> None:
+        """Send what the reporter wants, if that has changed."""
+        region = self._report.wanted()
+        if region is not None and region != self._region:
+            self._region = region
+            self._send("want " + " ".join(f"{part.start} {part.stop}" for part in region))
+        if not self._stopped:
+            try:
+                self._report.check()
+            except Cancelled as stop:
+                self._stopped = True
+                self._send("stop" if stop.keep else "discard")
+
+    def _send(self, order: str) -> None:
+        """Write an order; a child that has just ended reads it no more."""
+        if self._process.stdin is not None and self._process.poll() is None:
+            try:
+                self._process.stdin.write(order + "\n")
+                self._process.stdin.flush()
+            except BrokenPipeError:
+                self._process.stdin = None
+
+
+def _with_files(job: Job, folder: RunFolder, given: Mapping[str, Volume]) -> Job:
+    """Return the job with file names in the place of volumes that are given."""
+    names: dict[str, str] = {}
+    for number, (name, volume) in enumerate(given.items()):
+        path = folder.path / "inputs" / f"{number}.mrc"
+        path.parent.mkdir(exist_ok=True)
+        write(path, volume, overwrite=True)
+        names[name] = str(path)
+
+    def rows(old: Rows) -> list[list[str]]:
+        return [[names.get(name, name) for name in row] for row in old]
+
+    return job.updated({"inputs": rows(job.inputs), "validation": rows(job.validation)})
+
+
+def _outcome(job: Job, folder: RunFolder, last: dict[str, Any], code: int) -> Outcome:
+    """Turn the last event of a child into a result, or raise what it says."""
+    if last.get("event") == "cancelled":
+        raise Cancelled(keep=bool(last["keep"]))
+    if last.get("event") == "failed":
+        raise CryonetError(last["error"])
+    if last.get("event") != "done":
+        raise TrainingError(
+            f"The process that did the work ended unexpectedly (code {code}), perhaps because "
+            f"memory ran out. Its last words are in {folder.path / 'child.txt'}."
+        )
+    output = Path(job.output) if job.output else folder.result_file(job)
+    if job.action == "train":
+        return Outcome((output,), model=read_model(output), measures=last["measures"])
+    return Outcome((output,), volume=read_volume(output), measures=last["measures"])

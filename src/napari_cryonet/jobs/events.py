@@ -1,0 +1,80 @@
+"""Running work that speaks JSON lines, for a parent process that shows it.
+
+Each line on the standard output is one event: ``step``, ``say``, ``preview``, and at the end
+``done`` or ``failed``. Lines on the standard input are orders: ``stop``, ``discard``, or
+``want z0 z1 y0 y1 x0 x1``.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from napari_cryonet.reporting import Box, Cancelled
+from napari_cryonet.types import Volume
+
+
+class EventReporter:
+    """Writes what it is told as JSON lines, and reads orders.
+
+    Parameters
+    ----------
+    out
+        Where events go.
+    orders
+        Where orders come from; read by a thread of its own until it ends.
+    scratch
+        Where previews are put as ``preview.npy``.
+    """
+
+    def __init__(self, out: IO[str], orders: IO[str], scratch: Path) -> None:
+        self._out = out
+        self._scratch = scratch
+        self._stop: str = ""
+        self._region: Box | None = None
+        threading.Thread(target=self._listen, args=(orders,), daemon=True).start()
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Write one event."""
+        self._out.write(json.dumps({"event": kind, **fields}) + "\n")
+        self._out.flush()
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Write a step."""
+        self.event("step", done=done, total=total, metrics=metrics)
+
+    def say(self, message: str) -> None:
+        """Write a sentence."""
+        self.event("say", message=message)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if it was ordered."""
+        if self._stop:
+            raise Cancelled(keep=self._stop == "stop")
+
+    def wanted(self) -> Box | None:
+        """Return the region of the last order for a preview."""
+        return self._region
+
+    def preview(self, thing: Volume) -> None:
+        """Put a preview into the scratch folder, and say so."""
+        path = self._scratch / "preview.npy"
+        part = path.with_suffix(".part.npy")
+        np.save(part, thing.data, allow_pickle=False)
+        part.replace(path)
+        self.event("preview", path=str(path), origin=thing.origin, name=thing.name)
+
+    def _listen(self, orders: IO[str]) -> None:
+        """Take orders until there are no more."""
+        for line in orders:
+            word, *numbers = line.split()
+            if word == "want":
+                low_high = [int(number) for number in numbers]
+                z, y, x = (slice(*low_high[start : start + 2]) for start in (0, 2, 4))
+                self._region = (z, y, x) if low_high else None
+            else:
+                self._stop = word

@@ -1,0 +1,148 @@
+"""The folder of a run: what was asked, what happened, and what came out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_cryonet.errors import FileProblem
+from napari_cryonet.io.atomic import replacing
+from napari_cryonet.jobs.job import Job
+from napari_cryonet.reporting import Box, Reporter
+
+End = Literal["done", "stopped", "discarded", "failed"]
+_METRICS = ("step", "epoch", "seconds", "loss", "quality", "learning_rate")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that belongs to one run and to no other.
+
+    Parameters
+    ----------
+    path
+        It holds ``job.toml``, ``log.txt``, ``metrics.csv``, ``checkpoint.safetensors``,
+        ``models/`` with the models of epochs if they are kept, the result, and
+        ``done.json`` once the run has ended, however it ended.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, wanted: Path, job: Job) -> RunFolder:
+        """Make a new folder; if the name is taken, with ``-2``, ``-3``, … behind it.
+
+        Raises
+        ------
+        FileProblem
+            If it cannot be made.
+        """
+        number, path = 1, wanted
+        while True:
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                number += 1
+                path = wanted.with_name(f"{wanted.name}-{number}")
+            except OSError as error:
+                raise FileProblem(f"Cannot make the folder {path}: {error.strerror}.") from error
+        folder = cls(path)
+        folder.job_file.write_text(job.text(), encoding="utf-8")
+        return folder
+
+    @classmethod
+    def existing(cls, path: Path) -> RunFolder:
+        """Return the folder of an earlier run.
+
+        Raises
+        ------
+        FileProblem
+            If it is not one.
+        """
+        folder = cls(path)
+        if not folder.job_file.is_file():
+            raise FileProblem(f"{path} is not the folder of a run: it holds no job.toml.")
+        return folder
+
+    @property
+    def job_file(self) -> Path:
+        """What was asked."""
+        return self.path / "job.toml"
+
+    def job(self) -> Job:
+        """Read what was asked."""
+        return Job.read(self.job_file)
+
+    def result_file(self, job: Job) -> Path:
+        """Where the result goes if the job does not say."""
+        return self.path / ("model.safetensors" if job.action == "train" else "result.mrc")
+
+    def end(self, how: End, **figures: Any) -> None:
+        """Write the marker that says how the run ended."""
+        note = {"state": how, "time": datetime.now(UTC).isoformat(timespec="seconds"), **figures}
+        with replacing(self.path / "done.json", overwrite=True) as part:
+            part.write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+    def ended(self) -> dict[str, Any] | None:
+        """Return what the marker says, None while the run goes on or if it was killed."""
+        path = self.path / "done.json"
+        if not path.is_file():
+            return None
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return note
+
+
+class LoggingReporter:
+    """Writes log and metrics of a run into its folder, and passes everything on.
+
+    Parameters
+    ----------
+    folder
+        Where ``log.txt`` and ``metrics.csv`` go; both are continued if they are there.
+    report
+        The reporter of whoever started the run.
+    """
+
+    def __init__(self, folder: RunFolder, report: Reporter) -> None:
+        self._report = report
+        self._log = (folder.path / "log.txt").open("a", encoding="utf-8", buffering=1)
+        path = folder.path / "metrics.csv"
+        new = not path.exists()
+        self._metrics = path.open("a", encoding="utf-8", newline="", buffering=1)
+        self._rows = csv.DictWriter(self._metrics, _METRICS, extrasaction="ignore")
+        if new:
+            self._rows.writeheader()
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Write the figures of a step, if it has any, and pass it on."""
+        if metrics:
+            self._rows.writerow(metrics)
+        self._report.step(done, total, **metrics)
+
+    def say(self, message: str) -> None:
+        """Write a sentence with the time, and pass it on."""
+        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
+        self._report.say(message)
+
+    def check(self) -> None:
+        """Ask whether to stop."""
+        self._report.check()
+
+    def wanted(self) -> Box | None:
+        """Ask whether a preview is wanted."""
+        return self._report.wanted()
+
+    def preview(self, thing: Any) -> None:
+        """Pass a preview on."""
+        self._report.preview(thing)
+
+    def close(self) -> None:
+        """Close both files."""
+        self._log.close()
+        self._metrics.close()

@@ -1,0 +1,164 @@
+"""The one way in which work is done, for the command line, the window and child processes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_cryonet.errors import SettingsError
+from napari_cryonet.io import mrc, read_model, read_volume, write_model
+from napari_cryonet.io.atomic import check_output
+from napari_cryonet.jobs.folder import LoggingReporter, RunFolder
+from napari_cryonet.jobs.job import Job, Rows
+from napari_cryonet.methods import table
+from napari_cryonet.reporting import Cancelled, Reporter
+from napari_cryonet.types import Model, Volume
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job made.
+
+    Parameters
+    ----------
+    files
+        The files that were written.
+    model
+        The model of a training.
+    volume
+        The result of an application; read back as a memory map if it went to a file.
+    measures
+        What was measured on the way.
+    """
+
+    files: tuple[Path, ...] = ()
+    model: Model | None = None
+    volume: Volume | None = None
+    measures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run(
+    job: Job,
+    report: Reporter,
+    *,
+    folder: RunFolder | None = None,
+    given: Mapping[str, Volume] | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Do a job, and leave a marker of how it ended.
+
+    Parameters
+    ----------
+    job
+        What to do.
+    report
+        Is told of the progress, and asked whether to stop.
+    folder
+        Where log, metrics and checkpoints go; None keeps none.
+    given
+        Volumes that inputs of the job name; all other names are files.
+    resume
+        Whether a training goes on from the checkpoint in the folder.
+
+    Raises
+    ------
+    Cancelled
+        If the user stopped it and there is nothing to keep.
+    CryonetError
+        If it fails for a reason that is understood.
+    """
+    if folder is None:
+        return _do(job, report, None, given or {}, resume=resume)
+    started = time.monotonic()
+    logging = LoggingReporter(folder, report)
+    with contextlib.closing(logging):
+        try:
+            outcome = _do(job, logging, folder, given or {}, resume=resume)
+        except Cancelled as stop:
+            folder.end("stopped" if stop.keep else "discarded")
+            raise
+        except BaseException as error:
+            logging.say(f"Failed: {error}")
+            folder.end("failed", error=str(error) or type(error).__name__)
+            raise
+    stopped = outcome.measures.get("ended") == "stopped"
+    folder.end(
+        "stopped" if stopped else "done",
+        minutes=round((time.monotonic() - started) / 60, 3),
+        files=[str(path) for path in outcome.files],
+        **outcome.measures,
+    )
+    return outcome
+
+
+def _do(
+    job: Job,
+    report: Reporter,
+    folder: RunFolder | None,
+    given: Mapping[str, Volume],
+    *,
+    resume: bool,
+) -> Outcome:
+    """Do a job without leaving a marker."""
+    settings = job.checked()
+    method = table.find(job.method)
+    output = Path(job.output) if job.output else None
+    if output is None and folder is not None:
+        output = folder.result_file(job)
+    if output is not None:
+        check_output(output, overwrite=job.overwrite or resume)
+    if job.action == "train":
+        things = _things(job.inputs, given, report)
+        validation = _things(job.validation, given, report)
+        model = method.function("train")(
+            things,
+            settings,
+            report,
+            validation=validation,
+            folder=folder and folder.path,
+            resume=resume,
+        )
+        if output is not None:
+            write_model(output, model, overwrite=job.overwrite or resume)
+        return Outcome((output,) if output else (), model=model, measures=dict(model.card.training))
+    return _apply(job, method, settings, report, given, output)
+
+
+def _apply(
+    job: Job,
+    method: table.Method,
+    settings: Any,
+    report: Reporter,
+    given: Mapping[str, Volume],
+    output: Path | None,
+) -> Outcome:
+    """Apply a model, into a file or into memory."""
+    if len(job.inputs) != 1:
+        raise SettingsError(
+            f"A job applies a model to one row of inputs; this one has {len(job.inputs)}."
+        )
+    (things,) = _things(job.inputs, given, report)
+    model = read_model(Path(job.model))
+    function = method.function("apply")
+    if output is None:
+        volume, measures = function(things, model, settings, report)
+        return Outcome((), volume=volume, measures=measures)
+    said = f"{method.title}, model {Path(job.model).name}: {', '.join(t.name for t in things)}"
+    like = things[0].changed(things[0].data, said, name=output.stem)
+    with mrc.create(output, like, "f4", overwrite=job.overwrite) as target:
+        _, measures = function(things, model, settings, report, into=target)
+    return Outcome((output,), volume=read_volume(output), measures=measures)
+
+
+def _things(
+    rows: Rows, given: Mapping[str, Volume], report: Reporter
+) -> Sequence[tuple[Volume, ...]]:
+    """Return the volumes that rows of names stand for."""
+    return [
+        tuple(given[name] if name in given else read_volume(name, report) for name in row)
+        for row in rows
+    ]
