@@ -10,6 +10,13 @@ from napari_cryonet.errors import FileProblem, FormatError, OutputExists
 from napari_cryonet.io.atomic import check_output, replacing, reserve
 
 
+def interrupted(path: Path, error: BaseException) -> None:
+    """Start to replace a file and raise half way."""
+    with replacing(path, overwrite=True) as part:
+        part.write_text("half")
+        raise error
+
+
 def test_a_new_name_in_a_folder_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_output(tmp_path / "new.mrc")
     monkeypatch.chdir(tmp_path)
@@ -64,9 +71,8 @@ def test_the_old_file_is_there_until_the_new_one_is(tmp_path: Path) -> None:
 def test_a_block_that_raises_leaves_all_as_it_was(error: BaseException, tmp_path: Path) -> None:
     path = tmp_path / "a.mrc"
     path.write_text("old")
-    with pytest.raises(type(error)) as caught, replacing(path, overwrite=True) as part:
-        part.write_text("half")
-        raise error
+    with pytest.raises(type(error)) as caught:
+        interrupted(path, error)
     assert caught.value is error
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -83,25 +89,22 @@ def test_nothing_starts_if_the_output_is_refused(tmp_path: Path) -> None:
 def test_an_error_of_the_system_becomes_a_problem_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.mrc"
     full = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(FileProblem) as caught, replacing(path) as part:
-        part.write_text("half")
-        raise full
+    with pytest.raises(FileProblem) as caught:
+        interrupted(path, full)
     assert str(caught.value) == f"Cannot write {path}: No space left on device."
     assert caught.value.__cause__ is full
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_without_a_number_keeps_its_words(tmp_path: Path) -> None:
-    with pytest.raises(FileProblem, match=r"a\.mrc: the share is gone\."), replacing(
-        tmp_path / "a.mrc"
-    ):
-        raise OSError("the share is gone")
+    with pytest.raises(FileProblem, match=r"a\.mrc: the share is gone\."):
+        interrupted(tmp_path / "a.mrc", OSError("the share is gone"))
 
 
 def test_our_own_errors_pass_unchanged(tmp_path: Path) -> None:
     own = FormatError("not a map")
-    with pytest.raises(FormatError) as caught, replacing(tmp_path / "a.mrc"):
-        raise own
+    with pytest.raises(FormatError) as caught:
+        interrupted(tmp_path / "a.mrc", own)
     assert caught.value is own
 
 

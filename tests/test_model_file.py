@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import run_python
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from helpers import run_python
 from napari_cryonet.errors import FileProblem, ModelError, OutputExists
 from napari_cryonet.io import fingerprint, read_card, read_model, write_model
 from napari_cryonet.types import Model, ModelCard
@@ -101,7 +102,7 @@ def test_a_model_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="object"):
+    with pytest.raises(SafetensorError, match="object"):
         write_model(tmp_path / "a.safetensors", Model(CARD, {"weight": np.array([None])}))
     assert list(tmp_path.iterdir()) == []
 
@@ -176,7 +177,7 @@ def test_a_card_needs_no_more_than_its_method(tmp_path: Path) -> None:
 
 def test_a_model_is_applied_by_its_own_method() -> None:
     Model(CARD, {}).check_method("noise2noise")
-    with pytest.raises(ModelError, match="The model was made by noise2noise .* by picking"):
+    with pytest.raises(ModelError, match=r"The model was made by noise2noise .* by picking"):
         Model(CARD, {}).check_method("picking")
     with pytest.raises(ModelError, match=r"^a\.safetensors was made by noise2noise"):
         Model(CARD, {}, Path("a.safetensors")).check_method("picking")

@@ -10,6 +10,7 @@ import mrcfile
 import numpy as np
 import psutil
 import pytest
+
 from helpers import (
     DTYPES,
     SHAPE,
@@ -23,7 +24,6 @@ from helpers import (
     refused_mrc,
     run_python,
 )
-
 from napari_cryonet.errors import FileProblem, FormatError, OutputExists
 from napari_cryonet.io import mrc
 from napari_cryonet.io.mrc_header import MrcHeader
@@ -53,6 +53,13 @@ def read_images(path: Path) -> ImageStack:
     thing = mrc.read(path)
     assert isinstance(thing, ImageStack)
     return thing
+
+
+def interrupted(path: Path, error: BaseException) -> None:
+    """Start to write a file and raise half way."""
+    with mrc.create(path, Volume(numbers()), "f4", overwrite=True) as out:
+        out[0] = 1
+        raise error
 
 
 def header_of(path: Path) -> MrcHeader:
@@ -545,12 +552,8 @@ def test_interrupted_writing_changes_nothing(
     name: str, error: BaseException, tmp_path: Path
 ) -> None:
     path = file(tmp_path, b"precious", name)
-    with (
-        pytest.raises(type(error)),
-        mrc.create(path, Volume(numbers()), "f4", overwrite=True) as out,
-    ):
-        out[0] = 1
-        raise error
+    with pytest.raises(type(error)):
+        interrupted(path, error)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -6,8 +6,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from helpers import DTYPES, mrc_bytes, mrc_header
 
+from helpers import DTYPES, mrc_bytes, mrc_header
 from napari_cryonet.errors import FormatError
 from napari_cryonet.io.mrc_header import (
     MrcHeader,

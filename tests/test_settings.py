@@ -94,7 +94,7 @@ def test_a_value_of_another_kind_is_refused(values: dict[str, object]) -> None:
 
 
 def test_something_that_is_no_table_is_refused() -> None:
-    with pytest.raises(SettingsError, match="^Setting 'settings' is 5"):
+    with pytest.raises(SettingsError, match=r"^Setting 'settings' is 5"):
         Training.load(5)  # type: ignore[arg-type]
 
 

@@ -10,7 +10,14 @@ import pytest
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.simulate import even_odd_tomogram, half_map_pair
-from napari_cryonet.simulate.noise import coloured, frequencies, gaussian, rotations, splatted, wedge
+from napari_cryonet.simulate.noise import (
+    coloured,
+    frequencies,
+    gaussian,
+    rotations,
+    splatted,
+    wedge,
+)
 
 SMALL = (40, 64, 72)
 
@@ -66,7 +73,7 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize("arguments", [(8, 1.5), (64, 3.0)])
 def test_impossible_half_maps_are_refused(arguments):
-    with pytest.raises(DataError, match="at least 24|best"):
+    with pytest.raises(DataError, match=r"at least 24|best"):
         half_map_pair(*arguments)
 
 

@@ -1,6 +1,7 @@
 """The things: what they refuse, what they keep, and that they are frozen."""
 
-from dataclasses import FrozenInstanceError, fields
+import re
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,7 @@ def test_a_thing_is_frozen_and_equal_only_to_itself(thing) -> None:
     for field in fields(thing):
         with pytest.raises(FrozenInstanceError):
             setattr(thing, field.name, None)
-    first, _ = fields(thing)[:2]
-    assert thing == thing  # noqa: PLR0124
-    assert thing != type(thing)(getattr(thing, first.name))
+    assert replace(thing) != thing
 
 
 @pytest.mark.parametrize("thing", THINGS, ids=lambda thing: type(thing).__name__)
@@ -46,7 +45,7 @@ def test_a_volume_has_three_axes_or_four(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(), (4,), (3, 4), (1, 1, 2, 3, 4), (0, 3, 4), (2, 3, 0)])
 def test_other_axes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match=rf"tomo has the shape {shape}".replace("(", r"\(")):
+    with pytest.raises(DataError, match=re.escape(f"tomo has the shape {shape}")):
         Volume(np.zeros(shape), name="tomo")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
@@ -72,5 +73,7 @@ def write_model(path: Path, model: Model, *, overwrite: bool = False) -> None:
     OutputExists, FileProblem
         If the file is there, or cannot be written.
     """
+    # safetensors writes the memory of an array as it lies, whatever its strides
+    weights = {name: np.asarray(values, order="C") for name, values in model.weights.items()}
     with replacing(path, overwrite=overwrite) as part:
-        save_file(model.weights, part, {_KEY: model.card.model_dump_json()})
+        save_file(weights, part, {_KEY: model.card.model_dump_json()})

@@ -1,0 +1,47 @@
+"""Where the window keeps runs and models."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import platformdirs
+
+from napari_cryonet.gui.preferences import preference
+from napari_cryonet.io.model import SUFFIX
+
+
+def data_folder() -> Path:
+    """Return the folder of everything that is kept between sessions."""
+    chosen = preference("folders", "library", "")
+    return Path(chosen) if chosen else platformdirs.user_data_path("napari-cryonet", False)
+
+
+def runs_folder() -> Path:
+    """Return the folder in which each run has one of its own."""
+    return data_folder() / "runs"
+
+
+def models_folder() -> Path:
+    """Return the folder of the models that the window lists, making it if need be."""
+    folder = data_folder() / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def free_name(folder: Path, stem: str) -> Path:
+    """Return the path of a model file that is not there yet.
+
+    Parameters
+    ----------
+    folder
+        Where it will be.
+    stem
+        What to call it; ``-2``, ``-3``, … is added if the name is taken.
+    """
+    plain = re.sub(r"[^\w .+-]", "_", stem).strip() or "model"
+    path, number = folder / f"{plain}{SUFFIX}", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{plain}-{number}{SUFFIX}"
+    return path

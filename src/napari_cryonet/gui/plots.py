@@ -1,0 +1,114 @@
+"""Curves in the window: what a training does, and what a result is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+_QUALITY = (120, 220, 140)
+_LOSS = (150, 150, 170)
+_RAW = (230, 160, 90)
+_MOST_POINTS = 2000
+
+
+class TrainingPlot(QWidget):
+    """Loss and quality of a training, over its steps."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plots = [_plot("Quality (cross-half CC)"), _plot("Loss (running mean)", "Step")]
+        quality, loss = self._plots
+        loss.setXLink(quality)
+        self._quality = quality.plot(pen=pg.mkPen(_QUALITY, width=2), symbol="o", symbolSize=4)
+        self._quality.setSymbolBrush(pg.mkBrush(_QUALITY))
+        self._quality.setSymbolPen(None)
+        self._loss = loss.plot(pen=pg.mkPen(_LOSS, width=1))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for plot in self._plots:
+            layout.addWidget(plot)
+        self.setMinimumHeight(220)
+        self.clear()
+
+    def clear(self) -> None:
+        """Start with empty curves."""
+        self._losses: list[tuple[float, float]] = []
+        self._qualities: list[tuple[float, float]] = []
+        self._mean = float("nan")
+        self._draw()
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Add the figures of a step, those that it has."""
+        step = metrics.get("step")
+        if step is None:
+            return
+        if (loss := metrics.get("loss")) is not None:
+            self._mean = loss if self._mean != self._mean else 0.9 * self._mean + 0.1 * loss
+            self._losses.append((step, self._mean))
+            if len(self._losses) > _MOST_POINTS:
+                self._losses = self._losses[::2]
+        if (quality := metrics.get("quality")) is not None:
+            self._qualities.append((step, quality))
+        self._draw()
+
+    def _draw(self) -> None:
+        """Hand the points to the curves."""
+        for curve, points in ((self._quality, self._qualities), (self._loss, self._losses)):
+            values = np.asarray(points, dtype=float).reshape(-1, 2)
+            curve.setData(values[:, 0], values[:, 1])
+
+
+class FscPlot(QWidget):
+    """The FSC with the truth, estimated across the halves, before and after denoising."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plot = _plot("FSC with the truth, estimated", "Resolution (1/Å)")
+        self._plot.setYRange(0, 1)
+        self._plot.addLegend(offset=(-8, 8), labelTextSize="8pt")
+        self._raw = self._plot.plot(pen=pg.mkPen(_RAW, width=2), name="raw average")
+        self._denoised = self._plot.plot(pen=pg.mkPen(_QUALITY, width=2), name="denoised")
+        self._plot.addItem(pg.InfiniteLine(0.5, angle=0, pen=pg.mkPen((90, 90, 90))))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+        self.setMinimumHeight(180)
+
+    def show_measures(self, measures: Mapping[str, Any], voxel_size: float) -> None:
+        """Draw the curves of a result.
+
+        Parameters
+        ----------
+        measures
+            ``fsc_raw`` and ``fsc_denoised`` in equal shells up to Nyquist.
+        voxel_size
+            Å per voxel.
+        """
+        for curve, name in ((self._raw, "fsc_raw"), (self._denoised, "fsc_denoised")):
+            values = _numbers(measures.get(name, ()))
+            shells = (np.arange(len(values)) + 0.5) * (0.5 / max(len(values), 1))
+            curve.setData(shells / voxel_size, values, connect="finite")
+
+
+def _plot(left: str, bottom: str = "") -> pg.PlotWidget:
+    """Return an empty plot in the colours of a dark window."""
+    plot = pg.PlotWidget(background=None)
+    plot.setMenuEnabled(False)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.hideButtons()
+    plot.showGrid(x=True, y=True, alpha=0.15)
+    plot.setTitle(left, size="9pt")
+    if bottom:
+        plot.setLabel("bottom", bottom)
+    plot.getAxis("left").setWidth(44)
+    return plot
+
+
+def _numbers(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return numbers with nan for what is not known."""
+    return np.asarray([np.nan if value is None else value for value in values], dtype=float)

@@ -1,0 +1,105 @@
+"""The live preview: a denoised copy of the slab in view, right beside the noisy one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import napari
+import numpy as np
+from napari.layers import Image
+
+from napari_cryonet.errors import DataError
+from napari_cryonet.gui.arrays import contrast_limits
+from napari_cryonet.gui.layers import layer_data
+from napari_cryonet.gui.runner import Work
+from napari_cryonet.reporting import Box
+from napari_cryonet.types import Volume
+
+NAME = "preview"
+_MOST_VOXELS = 300 * 300
+_GAP = 1.04
+
+
+class Preview:
+    """Shows what a training makes of the slab in view.
+
+    Parameters
+    ----------
+    viewer
+        The window's viewer.
+    layer
+        What is being denoised.
+    work
+        The training.
+    """
+
+    def __init__(self, viewer: napari.viewer.ViewerModel, layer: Any, work: Work) -> None:
+        self._viewer = viewer
+        self._layer = layer
+        self._work = work
+        self._shown: Image | None = None
+        viewer.dims.events.current_step.connect(self.look)
+        viewer.camera.events.center.connect(self.look)
+        work.previewed.connect(self.show)
+        work.ended.connect(self.release)
+        self.look()
+
+    def look(self) -> None:
+        """Tell the training which region is in view."""
+        if self._layer in self._viewer.layers:
+            self._work.region = visible_region(self._viewer, self._layer)
+
+    def show(self, volume: Volume) -> None:
+        """Show a preview, at the height of the slab and beside it."""
+        if self._layer not in self._viewer.layers:
+            return
+        ((data, attributes, _),) = layer_data(volume)
+        attributes["scale"] = tuple(self._layer.scale)
+        width = self._layer.extent.world[1] - self._layer.extent.world[0]
+        attributes["translate"] = np.add(volume.origin, [0, 0, _GAP * width[-1]])
+        if self._shown is None or self._shown not in self._viewer.layers:
+            attributes["name"] = NAME
+            self._shown = self._viewer.add_image(data, **attributes)
+            self._viewer.layers.selection = [self._layer]
+            return
+        self._shown.data = data
+        self._shown.translate = attributes["translate"]
+        self._shown.contrast_limits = contrast_limits(data)
+
+    def release(self) -> None:
+        """Follow the window no more; the last preview stays."""
+        self._viewer.dims.events.current_step.disconnect(self.look)
+        self._viewer.camera.events.center.disconnect(self.look)
+
+    def remove(self) -> None:
+        """Take the preview away."""
+        if self._shown is not None and self._shown in self._viewer.layers:
+            self._viewer.layers.remove(self._shown)
+        self._shown = None
+
+
+def visible_region(viewer: napari.viewer.ViewerModel, layer: Any) -> Box:
+    """Return the plane of a layer that is in view, in voxels, cut to a size that is quick.
+
+    Parameters
+    ----------
+    viewer
+        Gives the position of the sliders and the centre of the view.
+    layer
+        A three-dimensional image layer.
+    """
+    shape = layer.data.shape if not layer.multiscale else layer.data[0].shape
+    if len(shape) != 3:
+        raise DataError(f"{layer.name} has {len(shape)} axes; a volume z, y, x is needed here.")
+    centre = list(viewer.dims.point[-3:])
+    for axis, position in zip(viewer.dims.displayed[-2:], viewer.camera.center[-2:], strict=True):
+        centre[axis - (viewer.dims.ndim - 3)] = position
+    place = [round(float(n)) for n in layer.world_to_data(centre)[-3:]]
+    across = (viewer.dims.not_displayed or (viewer.dims.order[0],))[-1] - (viewer.dims.ndim - 3)
+    side = round(_MOST_VOXELS**0.5)
+    region = []
+    for axis, (length, middle) in enumerate(zip(shape, place, strict=True)):
+        size = 1 if axis == across else min(length, side)
+        start = min(max(middle - size // 2, 0), length - size)
+        region.append(slice(start, start + size))
+    return region[0], region[1], region[2]

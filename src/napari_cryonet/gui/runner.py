@@ -1,0 +1,288 @@
+"""Jobs in the window: one after the other, in one thread, each with a sure end.
+
+The thread is called ``cryonet-gpu`` and is the only one that uses the accelerator. It never
+touches a widget: all it says arrives in the main thread as signals. Whatever happens to a
+job, it ends in one of four states, and the thread goes on with the next.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from qtpy.QtCore import QCoreApplication, QObject, Signal
+
+from napari_cryonet.errors import CryonetError
+from napari_cryonet.gui.preferences import preference
+from napari_cryonet.jobs import Job, Outcome, RunFolder, run, run_in_child
+from napari_cryonet.reporting import Box, Cancelled, Reporter
+from napari_cryonet.types import Volume
+
+State = Literal["waiting", "running", "stopping", "done", "stopped", "discarded", "failed"]
+ENDED: tuple[State, ...] = ("done", "stopped", "discarded", "failed")
+_LEAST_SECONDS = 0.05
+_QUIT_SECONDS = 5.0
+
+Doing = Callable[[Reporter], Outcome]
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job with all that the window knows about it.
+
+    Parameters
+    ----------
+    title
+        What to call it in the jobs panel.
+    job
+        What to do.
+    runs
+        The folder in which the run gets its own.
+    given
+        Volumes that inputs of the job name.
+    """
+
+    title: str
+    job: Job
+    runs: Path
+    given: Mapping[str, Volume] = field(default_factory=dict)
+
+    def do(self, report: Reporter) -> Outcome:
+        """Do it, here or in a child process as the preferences say."""
+        folder = RunFolder.create(self.runs / time.strftime("%Y-%m-%d_%H-%M-%S"), self.job)
+        report.say(f"The run is kept in {folder.path}.")
+        apart = preference("compute", "isolation", "thread") == "process"
+        return (run_in_child if apart else run)(self.job, report, folder=folder, given=self.given)
+
+
+class Work(QObject):
+    """One job in the queue, as the main thread sees it.
+
+    Parameters
+    ----------
+    title
+        What to call it.
+    do
+        Does it; called in the worker thread.
+
+    Attributes
+    ----------
+    stepped
+        Emitted with ``(done, total, metrics)``.
+    said
+        Emitted with a sentence for the log.
+    previewed
+        Emitted with a preview.
+    changed
+        Emitted when the state has changed.
+    ended
+        Emitted once, when the state is final.
+    """
+
+    stepped = Signal(float, float, dict)
+    said = Signal(str)
+    previewed = Signal(object)
+    changed = Signal()
+    ended = Signal()
+    _arrived = Signal(str, str, str)
+
+    def __init__(self, title: str, do: Doing) -> None:
+        super().__init__()
+        self.title = title
+        self.state: State = "waiting"
+        self.outcome: Outcome | None = None
+        self.error = ""
+        self.details = ""
+        self.log: list[str] = []
+        self.progress = (0.0, 1.0)
+        self.started = 0.0
+        self.region: Box | None = None
+        self._do = do
+        self._stop: Literal["", "keep", "discard"] = ""
+        self._arrived.connect(self._on_arrived)
+        self.stepped.connect(self._on_step)
+        self.said.connect(self._on_said)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the state is final."""
+        return self.state in ENDED
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will take from now, None if nobody can tell."""
+        done, total = self.progress
+        share = done / total if total else 0.0
+        spent = time.monotonic() - self.started
+        if self.state != "running" or share <= 0 or spent < 1:
+            return None
+        return spent * (1 - share) / share
+
+    def stop(self, *, keep: bool = True) -> None:
+        """Ask it to stop; it does within two steps.
+
+        Parameters
+        ----------
+        keep
+            Whether to keep what was learnt or finished so far.
+        """
+        if self.has_ended:
+            return
+        self._stop = "keep" if keep else "discard"
+        self._arrive("stopping")
+
+    def perform(self) -> None:
+        """Do the work and report how it ended; called in the worker thread, never raises."""
+        if self._stop:
+            self._arrived.emit("discarded", "", "")
+            return
+        self._arrived.emit("running", "", "")
+        try:
+            self.outcome = self._do(_Link(self))
+        except Cancelled:
+            self._arrived.emit("stopped" if self._stop == "keep" else "discarded", "", "")
+        except CryonetError as error:
+            self._arrived.emit("failed", str(error), traceback.format_exc())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the job must end
+            sentence = f"An unexpected error, {type(error).__name__}: {error}"
+            self._arrived.emit("failed", sentence, traceback.format_exc())
+        else:
+            stopped = self.outcome.measures.get("ended") == "stopped"
+            self._arrived.emit("stopped" if stopped else "done", "", "")
+
+    def check(self) -> None:
+        """Raise `Cancelled` if it has been asked to stop."""
+        if self._stop:
+            raise Cancelled(keep=self._stop == "keep")
+
+    def _on_arrived(self, state: State, error: str, details: str) -> None:
+        """Take a change that the worker thread reported."""
+        self.error, self.details = error, details
+        if state == "running":
+            self.started = time.monotonic()
+        self._arrive("stopping" if state == "running" and self._stop else state)
+
+    def _arrive(self, state: State) -> None:
+        """Change the state and tell."""
+        self.state = state
+        self.changed.emit()
+        if self.has_ended:
+            self.ended.emit()
+
+    def _on_said(self, message: str) -> None:
+        """Keep a sentence."""
+        self.log.append(message)
+
+    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:
+        """Remember how far it is."""
+        self.progress = (done, total)
+
+
+class Runner(QObject):
+    """The queue of the window and its one worker thread.
+
+    Attributes
+    ----------
+    added
+        Emitted with each new `Work`.
+    """
+
+    added = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.works: list[Work] = []
+        self._queue: queue.SimpleQueue[Work | Callable[[], object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="cryonet-gpu", daemon=True)
+        self._thread.start()
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.close)
+        self._queue.put(_warm_up)
+
+    def submit(self, order: Order) -> Work:
+        """Put a job at the end of the queue."""
+        return self.add(Work(order.title, order.do))
+
+    def add(self, work: Work) -> Work:
+        """Put any work at the end of the queue."""
+        self.works.append(work)
+        self.added.emit(work)
+        self._queue.put(work)
+        return work
+
+    def forget(self, work: Work) -> None:
+        """Drop a work that has ended from the list."""
+        if work.has_ended:
+            self.works.remove(work)
+
+    def close(self) -> None:
+        """Stop all work, keeping what was learnt, and end the thread."""
+        for work in self.works:
+            work.stop()
+        self._queue.put(None)
+        self._thread.join(_QUIT_SECONDS)
+
+    def _serve(self) -> None:
+        """Do one work after the other until told to end."""
+        while (task := self._queue.get()) is not None:
+            if isinstance(task, Work):
+                task.perform()
+            else:
+                task()
+
+
+_runner: Runner | None = None
+
+
+def runner() -> Runner:
+    """Return the one runner of this application, starting it at the first call."""
+    global _runner  # noqa: PLW0603 - one accelerator, one queue
+    if _runner is None:
+        _runner = Runner()
+    return _runner
+
+
+class _Link:
+    """The reporter of the worker thread: turns what it is told into signals."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._last = 0.0
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Emit a step, at most twenty in a second unless it carries a validation."""
+        now = time.monotonic()
+        if "quality" in metrics or done >= total or now - self._last >= _LEAST_SECONDS:
+            self._last = now
+            self._work.stepped.emit(float(done), float(total), metrics)
+
+    def say(self, message: str) -> None:
+        """Emit a sentence."""
+        self._work.said.emit(message)
+
+    def check(self) -> None:
+        """Raise if the work has been asked to stop."""
+        self._work.check()
+
+    def wanted(self) -> Box | None:
+        """Return the region that the window shows."""
+        return self._work.region
+
+    def preview(self, thing: Any) -> None:
+        """Emit a preview."""
+        self._work.previewed.emit(thing)
+
+
+def _warm_up() -> None:
+    """Load torch and choose the device before the first click, leaving the window a core."""
+    from napari_cryonet.nn import device
+
+    device.use_threads(window=True)
+    device.choose()

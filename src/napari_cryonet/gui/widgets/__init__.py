@@ -1,0 +1,1 @@
+"""The docks, one for each thing a user wants to do."""
