@@ -120,7 +120,7 @@ def field_widget(name: str, field: FieldInfo) -> Any:
         Its type, default, limits and help.
     """
     kind, default = field.annotation, field.default
-    common = {"name": name, "tooltip": field.description or ""}
+    common: dict[str, Any] = {"name": name, "tooltip": field.description or ""}
     if kind is bool:
         return CheckBox(value=default, **common)
     if get_origin(kind) is Literal:

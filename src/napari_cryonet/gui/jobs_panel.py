@@ -43,9 +43,7 @@ class JobView(QFrame):
         Whether there is a button that opens the log.
     """
 
-    def __init__(
-        self, work: Work, *, with_log: bool = True, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, work: Work, *, with_log: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.work = work
         self.title = QLabel(f"<b>{work.title}</b>")
@@ -56,7 +54,8 @@ class JobView(QFrame):
         self.stop = _button("Stop", "Stop within two steps and keep what was learnt")
         self.discard = _button("Discard", "Stop and throw everything away")
         self.log_button = _button("Log", "Show what the job said", checkable=True)
-        self.log = QPlainTextEdit(readOnly=True)
+        self.log = QPlainTextEdit()
+        self.log.setReadOnly(True)
         self.log.setVisible(False)
         self.log.setMaximumHeight(140)
         buttons = QHBoxLayout()

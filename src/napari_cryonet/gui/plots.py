@@ -13,6 +13,7 @@ _QUALITY = (120, 220, 140)
 _LOSS = (150, 150, 170)
 _RAW = (230, 160, 90)
 _MOST_POINTS = 2000
+_HEIGHT = 125
 
 
 class TrainingPlot(QWidget):
@@ -22,7 +23,9 @@ class TrainingPlot(QWidget):
         super().__init__(parent)
         self._plots = [_plot("Quality (cross-half CC)"), _plot("Loss (running mean)", "Step")]
         quality, loss = self._plots
-        loss.setXLink(quality)
+        quality.setXLink(loss)
+        for plot in self._plots:
+            plot.setFixedHeight(_HEIGHT)
         self._quality = quality.plot(pen=pg.mkPen(_QUALITY, width=2), symbol="o", symbolSize=4)
         self._quality.setSymbolBrush(pg.mkBrush(_QUALITY))
         self._quality.setSymbolPen(None)
@@ -32,7 +35,6 @@ class TrainingPlot(QWidget):
         layout.setSpacing(0)
         for plot in self._plots:
             layout.addWidget(plot)
-        self.setMinimumHeight(220)
         self.clear()
 
     def clear(self) -> None:
@@ -68,7 +70,7 @@ class FscPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = _plot("FSC with the truth, estimated", "Resolution (1/Å)")
+        self._plot = _plot("FSC with the truth, estimated across halves", "Spatial frequency (1/Å)")
         self._plot.setYRange(0, 1)
         self._plot.addLegend(offset=(-8, 8), labelTextSize="8pt")
         self._raw = self._plot.plot(pen=pg.mkPen(_RAW, width=2), name="raw average")
@@ -77,7 +79,7 @@ class FscPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
-        self.setMinimumHeight(180)
+        self.setFixedHeight(2 * _HEIGHT)
 
     def show_measures(self, measures: Mapping[str, Any], voxel_size: float) -> None:
         """Draw the curves of a result.
@@ -106,6 +108,7 @@ def _plot(left: str, bottom: str = "") -> pg.PlotWidget:
     if bottom:
         plot.setLabel("bottom", bottom)
     plot.getAxis("left").setWidth(44)
+    plot.getAxis("bottom").enableAutoSIPrefix(False)
     return plot
 
 

@@ -28,6 +28,7 @@ State = Literal["waiting", "running", "stopping", "done", "stopped", "discarded"
 ENDED: tuple[State, ...] = ("done", "stopped", "discarded", "failed")
 _LEAST_SECONDS = 0.05
 _QUIT_SECONDS = 5.0
+_AFTER = {"": "discarded", "keep": "stopped", "discard": "discarded"}
 
 Doing = Callable[[Reporter], Outcome]
 
@@ -104,7 +105,7 @@ class Work(QObject):
         self.started = 0.0
         self.region: Box | None = None
         self._do = do
-        self._stop: Literal["", "keep", "discard"] = ""
+        self._stop = ""
         self._arrived.connect(self._on_arrived)
         self.stepped.connect(self._on_step)
         self.said.connect(self._on_said)
@@ -139,14 +140,14 @@ class Work(QObject):
 
     def perform(self) -> None:
         """Do the work and report how it ended; called in the worker thread, never raises."""
-        if self._stop:
+        if self._stop:  # before it began: there is nothing to keep
             self._arrived.emit("discarded", "", "")
             return
         self._arrived.emit("running", "", "")
         try:
             self.outcome = self._do(_Link(self))
         except Cancelled:
-            self._arrived.emit("stopped" if self._stop == "keep" else "discarded", "", "")
+            self._arrived.emit(_AFTER[self._stop], "", "")
         except CryonetError as error:
             self._arrived.emit("failed", str(error), traceback.format_exc())
         except BaseException as error:  # noqa: BLE001 - whatever it is, the job must end
@@ -179,7 +180,7 @@ class Work(QObject):
         """Keep a sentence."""
         self.log.append(message)
 
-    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:
+    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
         """Remember how far it is."""
         self.progress = (done, total)
 
@@ -243,7 +244,7 @@ _runner: Runner | None = None
 
 def runner() -> Runner:
     """Return the one runner of this application, starting it at the first call."""
-    global _runner  # noqa: PLW0603 - one accelerator, one queue
+    global _runner
     if _runner is None:
         _runner = Runner()
     return _runner

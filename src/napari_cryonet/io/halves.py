@@ -48,7 +48,7 @@ def pairs(names: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
     Returns
     -------
     pairs : list of tuple
-        In the order in which they were given.
+        In the order in which they were given, half 1 (even, A) first.
     rest : list of str
         Names whose other half is not there.
     """
@@ -59,5 +59,6 @@ def pairs(names: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
         if partner is None:
             waiting[name.lower()] = name
         else:
-            found.append((partner, name))
+            first, second = sorted((partner, name))
+            found.append((first, second))
     return found, list(waiting.values())

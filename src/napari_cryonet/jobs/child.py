@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_cryonet import errors
 from napari_cryonet.errors import CryonetError, TrainingError
 from napari_cryonet.io import read_model, read_volume, write
 from napari_cryonet.jobs.folder import RunFolder
@@ -83,8 +84,11 @@ class _Conversation:
     def _read(self) -> None:
         """Pass every event on; runs in a thread of its own."""
         for line in self._process.stdout or ():
-            event = json.loads(line)
-            kind = event.pop("event")
+            try:
+                event = json.loads(line)
+                kind = event.pop("event")
+            except (ValueError, AttributeError, KeyError, TypeError):
+                continue  # some library has written to the standard output
             if kind == "step":
                 self._report.step(event["done"], event["total"], **event["metrics"])
             elif kind == "say":
@@ -139,7 +143,10 @@ def _outcome(job: Job, folder: RunFolder, last: dict[str, Any], code: int) -> Ou
     if last.get("event") == "cancelled":
         raise Cancelled(keep=bool(last["keep"]))
     if last.get("event") == "failed":
-        raise CryonetError(last["error"])
+        kind = getattr(errors, str(last.get("kind")), None)
+        if not (isinstance(kind, type) and issubclass(kind, CryonetError)):
+            kind = CryonetError
+        raise kind(last["error"])
     if last.get("event") != "done":
         raise TrainingError(
             f"The process that did the work ended unexpectedly (code {code}), perhaps because "

@@ -1,8 +1,8 @@
 """Running work that speaks JSON lines, for a parent process that shows it.
 
 Each line on the standard output is one event: ``step``, ``say``, ``preview``, and at the end
-``done`` or ``failed``. Lines on the standard input are orders: ``stop``, ``discard``, or
-``want z0 z1 y0 y1 x0 x1``.
+``done``, ``cancelled`` or ``failed``. Lines on the standard input are orders: ``stop``,
+``discard``, or ``want z0 z1 y0 y1 x0 x1``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class EventReporter:
         self._region: Box | None = None
         threading.Thread(target=self._listen, args=(orders,), daemon=True).start()
 
-    def event(self, kind: str, **fields: Any) -> None:
+    def event(self, kind: str, /, **fields: Any) -> None:
         """Write one event."""
         self._out.write(json.dumps({"event": kind, **fields}) + "\n")
         self._out.flush()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from napari_cryonet.methods import table
 from napari_cryonet.methods.table import Action
 from napari_cryonet.settings import Settings, read_toml, setting, toml_text
@@ -14,6 +16,8 @@ Rows = tuple[tuple[str, ...], ...]
 
 class Job(Settings):
     """One training or one application of a method."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # TOML knows them
 
     method: str = setting("noise2noise", "Name of the method")
     action: Action = setting("train", "train or apply")

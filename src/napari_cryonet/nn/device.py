@@ -21,6 +21,12 @@ from torch import nn
 from napari_cryonet.errors import DeviceError, OutOfMemory
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_EXHAUSTED = (
+    "out of memory",  # CUDA, MPS
+    "can't allocate memory",  # CPU
+    "not enough memory",  # CPU, on Windows
+    "alloc_failed",  # cuBLAS, cuDNN
+)
 
 
 @dataclass(frozen=True)
@@ -127,9 +133,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError | OutOfMemory):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(words in text for words in _EXHAUSTED)
 
 
 def free_memory(device: torch.device) -> int:
@@ -158,7 +162,7 @@ def _named(name: str) -> torch.device:
     """Return the device of a name, after making sure that it works."""
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(
             f"The device {name!r} is not available here; choose auto, cpu"

@@ -13,11 +13,16 @@ class Training(Settings):
     max_minutes: float | None = setting(
         3.0, "Stop training after this time; the learning rate falls towards it", unit="min", gt=0
     )
-    steps: int = setting(20_000, "Stop training after this many steps", ge=1)
+    steps: int = setting(20_000, "Stop training after this many steps", ge=1, advanced=True)
     patience: int = setting(
-        40, "Stop after this many validations without improvement; 0 never does", ge=0
+        80,
+        "Stop after this many validations without improvement; 0 never does",
+        ge=0,
+        advanced=True,
     )
-    seed: int = setting(0, "Start of all random numbers; equal seeds repeat a training", ge=0)
+    seed: int = setting(
+        0, "Start of all random numbers; equal seeds repeat a training", ge=0, advanced=True
+    )
     device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "auto", "Precision of the network; auto measures which is faster", advanced=True
@@ -44,7 +49,7 @@ class Training(Settings):
     average: float = setting(
         0.99, "Decay of the running average of the weights; 0 for none", ge=0, lt=1, advanced=True
     )
-    validate_every: int = setting(100, "Steps between validations", ge=1, advanced=True)
+    validate_every: int = setting(50, "Steps between validations", ge=1, advanced=True)
     checkpoint_minutes: float = setting(
         1.0, "Time between checkpoints in the run folder", unit="min", gt=0, advanced=True
     )

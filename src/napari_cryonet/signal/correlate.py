@@ -61,14 +61,22 @@ def cross_half(
     Returns
     -------
     float
-        At most about 1; nan where the halves have nothing in common.
+        At most about 1; nan where the halves have nothing in common or nothing was made.
     """
-    power = _covariance(first, second) * _covariance(denoised, denoised)
-    return _covariance(denoised, independent) / power**0.5 if power > _LEAST else math.nan
+    signal, made = _covariance(first, second), _covariance(denoised, denoised)
+    noisy = math.sqrt(_covariance(first, first) * _covariance(second, second))
+    if signal <= _LEAST * noisy or made <= 0:
+        return math.nan
+    return _covariance(denoised, independent) / math.sqrt(signal * made)
 
 
 def _covariance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Return the covariance of two arrays of one shape."""
-    one = np.asarray(first, dtype=np.float64).ravel()
-    two = np.asarray(second, dtype=np.float64).ravel()
+    """Return the covariance of two arrays of one shape; exactly 0 if one is constant."""
+    one, two = _from_zero(first), _from_zero(second)
     return float(one @ two) / one.size - float(one.mean()) * float(two.mean())
+
+
+def _from_zero(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return values as one line that begins with 0, so that a large mean does no harm."""
+    line: NDArray[np.float64] = np.asarray(values, dtype=np.float64).ravel()
+    return line - line[:1]

@@ -57,8 +57,6 @@ def measure(volumes: tuple[NDArray[Any], ...], kind: Kind = "standard") -> Scali
     DataError
         If the data are constant or not finite.
     """
-    if kind == "none":
-        return Scaling()
     low, high, total, squares, count = np.inf, -np.inf, 0.0, 0.0, 0
     for volume in volumes:
         for plane in volume:
@@ -71,6 +69,8 @@ def measure(volumes: tuple[NDArray[Any], ...], kind: Kind = "standard") -> Scali
         raise DataError("The volumes hold values that are not numbers; replace them first.")
     if low == high:
         raise DataError(f"All voxels have the same value, {low:g}: there is nothing to learn.")
+    if kind == "none":
+        return Scaling()
     if kind == "minmax":
         return Scaling(low, high - low)
     mean = total / count

@@ -39,9 +39,7 @@ class HalvesPicker(QWidget):
         Its image layers are on offer.
     """
 
-    def __init__(
-        self, viewer: napari.viewer.ViewerModel, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, viewer: napari.viewer.ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self.first, self.second = QComboBox(), QComboBox()
@@ -86,8 +84,10 @@ class HalvesPicker(QWidget):
             box.addItems([*extra, *names])
             box.setCurrentText(chosen if chosen in names else (names or extra or [""])[0])
             box.blockSignals(False)
-        if self.second.currentText() in ("", _NONE, self.first.currentText()):
-            self._find_other(self.first.currentText())
+        found, _ = pairs(names)
+        if found and self.second.currentText() in ("", _NONE, self.first.currentText()):
+            self.first.setCurrentText(found[0][0])
+            self.second.setCurrentText(found[0][1])
 
     def layers(self) -> list[Any]:
         """Return the layers that are chosen: two halves, or one.

@@ -178,7 +178,7 @@ class _Work:
         if self.spectra is None:
             return {}
         raw, denoised = self.spectra.gains()
-        estimate = self.spectra.fsc_denoised()
+        estimate = self.spectra.fsc_mixed()
         return {
             "fsc_raw": self.spectra.fsc_raw().round(4).tolist(),
             "fsc_denoised": [None if np.isnan(v) else round(float(v), 4) for v in estimate],

@@ -108,13 +108,15 @@ class Spectra:
         fsc = np.clip(_ratio(self.signal, 2 * self.raw - self.signal), 0, 1)
         return np.sqrt(2 * fsc / (1 + fsc))
 
-    def fsc_denoised(self) -> Real:
-        """Return the FSC of the denoised volume with the truth, estimated across halves.
+    def fsc_mixed(self) -> Real:
+        """Return the FSC of the mixture with the truth, estimated across halves.
 
         nan where the halves have too little in common to tell.
         """
-        power = np.sqrt(np.maximum(self.signal * self.denoised, 0))
-        estimate = _ratio(self.kept, power)
+        a, b = self.gains()
+        power = a**2 * self.raw + 2 * a * b * self.shared + b**2 * self.denoised
+        shared = a * self.signal + b * self.kept
+        estimate = _ratio(shared, np.sqrt(np.maximum(self.signal * power, 0)))
         return np.where(self.fsc_raw() > _LEAST_FSC, np.clip(estimate, -1, 1), np.nan)
 
 

@@ -17,7 +17,9 @@ class TrainSettings(Training):
         "whose missing wedge must stay in place; auto looks at the shape",
     )
     sampling: Literal["everywhere", "signal"] = setting(
-        "everywhere", "Draw patches everywhere, or only where the halves agree on density"
+        "everywhere",
+        "Draw patches everywhere, or only where the halves agree on density",
+        advanced=True,
     )
     network: Literal["subpixel", "unet"] = setting(
         "subpixel", "Fast U-Net at half sampling, or the classical U-Net", advanced=True

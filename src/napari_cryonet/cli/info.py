@@ -1,0 +1,153 @@
+"""``cryonet info``: what is in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from napari_cryonet.cli.cards import voxel_size_text
+from napari_cryonet.cli.console import working
+from napari_cryonet.cli.options import Flag
+from napari_cryonet.cli.output import complain, number, say, say_json, say_table
+from napari_cryonet.cli.statistics import statistics
+from napari_cryonet.cli.work import DONE
+from napari_cryonet.errors import CryonetError
+from napari_cryonet.io import read_all, read_card
+from napari_cryonet.io.model import SUFFIX
+from napari_cryonet.reporting import Reporter
+from napari_cryonet.types import ImageStack, Thing, Volume
+
+Entry = dict[str, Any]
+
+_EMPTY: Entry = dict.fromkeys(
+    (
+        "path",
+        "kind",
+        "shape",
+        "dtype",
+        "voxel_size",
+        "origin",
+        "units",
+        "count",
+        "statistics",
+        "notes",
+    )
+)
+
+
+def info(
+    *files: Annotated[Path, Parameter(required=True, help="The files.")],
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Print what is in files: kind, size, voxel size, origin, statistics, and what is odd.
+
+    Parameters
+    ----------
+    *files
+        The files.
+    json
+        Print a list of objects.
+    quiet
+        Show no progress.
+    """
+    entries, code = [], DONE
+    for path in files:
+        try:
+            with working(quiet=quiet) as report:
+                entries += describe(path, report)
+        except CryonetError as error:
+            complain(str(error))
+            code = max(code, error.exit_code)
+    if json:
+        say_json(entries)
+    else:
+        for number_, entry in enumerate(entries):
+            if number_:
+                say()
+            _show(entry)
+    return code
+
+
+def describe(path: Path, report: Reporter) -> list[Entry]:
+    """Return one entry for each thing in a file, all with the same keys.
+
+    Parameters
+    ----------
+    path
+        The file.
+    report
+        Is told of the progress, and asked whether to stop.
+
+    Raises
+    ------
+    FileProblem, FormatError, ModelError
+        If the file cannot be read.
+    """
+    if path.suffix.lower() == SUFFIX:
+        return [_of_model(path)]
+    return [_of_thing(path, thing, report) for thing in read_all(path, report)]
+
+
+def _of_thing(path: Path, thing: Thing, report: Reporter) -> Entry:
+    """Return the entry of a volume or of images."""
+    entry = _EMPTY | {"path": str(path), "notes": list(thing.notes)}
+    if isinstance(thing, Volume):
+        entry |= {
+            "kind": "volume",
+            "voxel_size": thing.voxel_size and list(thing.voxel_size),
+            "origin": list(thing.origin),
+            "units": "Å",
+            "count": 1 if thing.data.ndim == 3 else len(thing.data),
+        }
+    elif isinstance(thing, ImageStack):
+        spacing = [] if thing.spacing is None else [thing.spacing]
+        entry |= {
+            "kind": "images",
+            "voxel_size": thing.pixel_size and [*spacing, *thing.pixel_size],
+            "units": thing.unit,
+            "count": len(thing.images),
+        }
+    else:
+        raise TypeError(f"{type(thing).__name__} has no entry yet")
+    values = statistics(thing.data, report)
+    return entry | {
+        "shape": list(thing.shape),
+        "dtype": thing.data.dtype.name,
+        "statistics": values,
+    }
+
+
+def _of_model(path: Path) -> Entry:
+    """Return the entry of a model."""
+    card = read_card(path)
+    return _EMPTY | {
+        "path": str(path),
+        "kind": "model",
+        "voxel_size": card.voxel_size and list(card.voxel_size),
+        "units": "Å",
+        "count": 1,
+        "notes": [f"A model made by {card.method}; its card: cryonet {card.method} model {path}"],
+    }
+
+
+def _show(entry: Entry) -> None:
+    """Print an entry as a person reads it."""
+    numbers = entry["statistics"] or {}
+    count = f"{entry['count']} × " if (entry["count"] or 1) > 1 else ""
+    size = entry["voxel_size"]
+    origin = entry["origin"]
+    say_table(
+        {
+            "file": entry["path"],
+            "kind": f"{count}{entry['kind']}",
+            "shape": " × ".join(str(length) for length in entry["shape"] or ()),
+            "type": entry["dtype"],
+            "voxel size": voxel_size_text(size and tuple(size), entry["units"]),
+            "origin": origin and " × ".join(number(value) for value in origin) + " Å",
+            "values": "  ".join(f"{name} {number(value)}" for name, value in numbers.items()),
+            "notes": "\n".join(entry["notes"]),
+        }
+    )

@@ -1,0 +1,151 @@
+"""The commands that every method has: ``train``, ``apply`` and ``model``.
+
+A method says how its inputs are called and what is worth telling of a result; the options
+come from its settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from napari_cryonet.cli.applying import ApplyFiles, Applying, Results
+from napari_cryonet.cli.cards import show_card
+from napari_cryonet.cli.options import FILES, Flag, options_of
+from napari_cryonet.cli.training import TrainFiles, Training
+from napari_cryonet.cli.work import DONE
+from napari_cryonet.io import read_card
+from napari_cryonet.methods import table
+from napari_cryonet.types import Model
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a method is called on the command line.
+
+    Parameters
+    ----------
+    method
+        Its name in the table of methods.
+    columns
+        What one row of training data consists of, for example ``("half1", "half2")``.
+    inputs
+        What a model is applied to; those behind the first may be left out.
+    results
+        Returns what an application measured.
+    """
+
+    method: str
+    columns: tuple[str, ...]
+    inputs: tuple[str, ...]
+    results: Results
+
+    def app(self) -> App:
+        """Return the commands of the method."""
+        method = table.find(self.method)
+        app = App(name=method.name, help=f"{method.title}. {method.summary}", sort_key=10)
+        start = f"cryonet {method.name}"
+        train = (
+            f"{start} train {self.row} --output MODEL [OPTIONS]",
+            f"{start} train --pairs TABLE.csv --output MODEL [OPTIONS]",
+            f"{start} train --resume RUN_FOLDER [OPTIONS]",
+        )
+        apply = f"{start} apply MODEL {self.given} --output FILE [OPTIONS]"
+        app.command(self._train(), usage="Usage: " + "\n       ".join(train) + "\n")
+        app.command(self._apply(), usage=f"Usage: {apply}\n")
+        app.command(self._model(), usage=f"Usage: {start} model MODEL [--json]\n")
+        return app
+
+    @property
+    def row(self) -> str:
+        """One row of training data, as the help writes it."""
+        return " ".join(self.columns).upper()
+
+    @property
+    def given(self) -> str:
+        """What a model is applied to, as the help writes it."""
+        first, *others = self.inputs
+        return " ".join([first, *(f"[{name}]" for name in others)]).upper()
+
+    def _train(self) -> Callable[..., int]:
+        """Return the command that trains."""
+
+        def train(*inputs: Path, files: TrainFiles | None = None, options: Any = None) -> int:
+            """Train a network and write it as a model.
+
+            Parameters
+            ----------
+            *inputs
+                The data to train on.
+            files
+                Where everything is.
+            options
+                How to train.
+            """
+            asked = files or TrainFiles()
+            return Training(self.method, self.columns, inputs, asked, options).run()
+
+        kind = table.find(self.method).settings("train")
+        train.__annotations__["inputs"] = _inputs(f"The data to train on: {self.row} …")
+        train.__annotations__["options"] = options_of(kind)
+        return train
+
+    def _apply(self) -> Callable[..., int]:
+        """Return the command that applies a model."""
+
+        def apply(
+            model: Annotated[Path, Parameter(group=FILES)],
+            /,
+            *inputs: Path,
+            files: ApplyFiles,
+            options: Any = None,
+        ) -> int:
+            """Apply a model and write the result.
+
+            Parameters
+            ----------
+            model
+                The model file.
+            *inputs
+                What to apply it to.
+            files
+                Where everything goes.
+            options
+                How to apply it.
+            """
+            asked = Applying(self.method, self.inputs, model, inputs, files, options)
+            return asked.run(self.results)
+
+        kind = table.find(self.method).settings("apply")
+        apply.__annotations__["inputs"] = _inputs(f"What to apply it to: {self.given}")
+        apply.__annotations__["options"] = options_of(kind)
+        return apply
+
+    def _model(self) -> Callable[..., int]:
+        """Return the command that prints a model card."""
+
+        def model(file: Path, /, *, json: Flag = False) -> int:
+            """Print the card of a model.
+
+            Parameters
+            ----------
+            file
+                The model file.
+            json
+                Print it as JSON.
+            """
+            card = read_card(file)
+            Model(card, {}, file).check_method(self.method)
+            show_card(file, card, as_json=json)
+            return DONE
+
+        return model
+
+
+def _inputs(text: str) -> Any:
+    """Return the annotation of file names without an option in front of them."""
+    return Annotated[Path, Parameter(group=FILES, help=text)]

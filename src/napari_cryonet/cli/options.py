@@ -1,0 +1,69 @@
+"""How settings become options: each field of a settings class is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+
+from napari_cryonet.errors import SettingsError
+from napari_cryonet.settings import Settings, read_toml
+
+FILES = Group("Files and output", sort_key=1)
+SETTINGS = Group("Settings", sort_key=2)
+ADVANCED = Group("Advanced settings", sort_key=3)
+
+Flag = Annotated[bool, Parameter(negative="")]
+"""An option without a value and without a negative form."""
+
+
+def options_of(settings: type[Settings]) -> Any:
+    """Return the annotation that makes every field of a settings class an option.
+
+    Parameters
+    ----------
+    settings
+        The class; the options give an instance of a subclass of it, or None without any.
+    """
+    fields: dict[str, Any] = {
+        name: (Annotated[field.annotation, Parameter(group=_group(field))], field)
+        for name, field in settings.model_fields.items()
+    }
+    grouped = create_model(settings.__name__, __base__=settings, **fields)
+    return Annotated[grouped | None, Parameter(name="*")]
+
+
+def chosen(kind: type[Settings], file: Path | None, options: Settings | None) -> dict[str, Any]:
+    """Return what was set on purpose: the settings of a file, and over them the options.
+
+    Parameters
+    ----------
+    kind
+        The settings class.
+    file
+        A TOML file of settings, or None.
+    options
+        What the options gave, or None.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read or a setting in it is unknown or wrong.
+    """
+    settings = kind()
+    if file is not None:
+        values = read_toml(file)
+        try:
+            settings = kind.load(values)
+        except SettingsError as error:
+            raise SettingsError(f"{file}: {error}") from None
+    return settings.updated(options.explicit() if options else {}).explicit()
+
+
+def _group(field: FieldInfo) -> Group:
+    """Return under which heading the help lists a field."""
+    extra = field.json_schema_extra
+    return ADVANCED if isinstance(extra, dict) and extra.get("advanced") else SETTINGS

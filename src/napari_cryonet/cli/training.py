@@ -1,0 +1,193 @@
+"""``cryonet METHOD train``: from options to a job, and from its end to a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cyclopts import Parameter
+
+from napari_cryonet.cli.console import working
+from napari_cryonet.cli.options import FILES, Flag, chosen
+from napari_cryonet.cli.output import say_json, say_table
+from napari_cryonet.cli.pairs import Rows, read_pairs
+from napari_cryonet.cli.work import do, exit_code
+from napari_cryonet.errors import SettingsError
+from napari_cryonet.io import read_volume
+from napari_cryonet.io.atomic import check_output
+from napari_cryonet.jobs import Job, Outcome, RunFolder
+from napari_cryonet.methods import table
+from napari_cryonet.settings import Settings
+
+
+@Parameter(name="*", group=FILES)
+@dataclass(frozen=True, kw_only=True)
+class TrainFiles:
+    """Where a training finds and puts everything.
+
+    Parameters
+    ----------
+    output
+        The model file to write; needed unless a run is resumed.
+    pairs
+        A table (.csv) of the data to train on, instead of naming them.
+    validation
+        A table (.csv) of data to measure the quality with, instead of holding cubes out.
+    run_folder
+        Folder for log, metrics and checkpoints; MODEL_run beside the model if not given.
+    resume
+        Go on with the run in this folder; settings that are given replace those of its job.
+    settings
+        A TOML file of settings; options win over it.
+    overwrite
+        Replace the model if it is there.
+    quiet
+        Show no progress.
+    json
+        Print the summary as JSON.
+    """
+
+    output: Path | None = None
+    pairs: Path | None = None
+    validation: Path | None = None
+    run_folder: Path | None = None
+    resume: Path | None = None
+    settings: Path | None = None
+    overwrite: Flag = False
+    quiet: Flag = False
+    json: Flag = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training as it was asked for.
+
+    Parameters
+    ----------
+    method
+        Name of the method.
+    columns
+        What one row of data consists of.
+    inputs
+        Files that were named one by one.
+    files
+        Where everything is.
+    options
+        Settings that were given as options, or None.
+    """
+
+    method: str
+    columns: Sequence[str]
+    inputs: Sequence[Path]
+    files: TrainFiles
+    options: Settings | None
+
+    def run(self) -> int:
+        """Train, print the summary and return the exit code."""
+        files = self.files
+        known = RunFolder.existing(files.resume) if files.resume else None
+        job = self._new() if known is None else self._resumed(known)
+        with working(quiet=files.quiet) as report:
+            names = {name for row in (*job.inputs, *job.validation) for name in row}
+            given = {name: read_volume(name, report) for name in sorted(names)}
+            if known is None:
+                output = Path(job.output)
+                wanted = files.run_folder or output.with_name(f"{output.stem}_run")
+                folder = RunFolder.create(wanted, job)
+            else:
+                folder = known
+                folder.job_file.write_text(job.text(), encoding="utf-8")
+            resume = known is not None
+            outcome = do(job, report, folder=folder, given=given, resume=resume)
+        _tell(outcome, folder, as_json=files.json)
+        return exit_code(outcome.measures)
+
+    def _new(self) -> Job:
+        """Return the job of a new training, after looking whether it can be done."""
+        files = self.files
+        if files.output is None:
+            raise SettingsError("A training needs --output MODEL, the model file to write.")
+        check_output(files.output, overwrite=files.overwrite)
+        job = Job.load(
+            {
+                "method": self.method,
+                "inputs": self._rows(),
+                "validation": self._validation(),
+                "output": str(files.output),
+                "overwrite": files.overwrite,
+                "settings": self._settings(),
+            }
+        )
+        return job.at(Path.cwd())
+
+    def _resumed(self, folder: RunFolder) -> Job:
+        """Return the job of a run with what was asked for now in the place of what was then."""
+        files, job = self.files, folder.job()
+        if (job.method, job.action) != (self.method, "train"):
+            raise SettingsError(
+                f"{folder.path} is the folder of {job.method} {job.action}; choose that of a "
+                f"training by {self.method}."
+            )
+        if self.inputs or files.pairs:
+            raise SettingsError("A run that is resumed has its data already; do not name any.")
+        if files.run_folder is not None:
+            raise SettingsError("A run is resumed in its own folder; leave out --run-folder.")
+        changes: dict[str, Any] = {"settings": self._settings()}
+        if files.validation is not None:
+            changes["validation"] = self._validation()
+        if files.output is not None:
+            output = files.output.absolute()
+            check_output(output, overwrite=files.overwrite or str(output) == job.output)
+            changes["output"] = str(output)
+        job = job.updated(changes)
+        job.checked()
+        return job
+
+    def _rows(self) -> Rows:
+        """Return the data, one row for each pair."""
+        names, width = [str(path) for path in self.inputs], len(self.columns)
+        what = " ".join(self.columns).upper()
+        if self.files.pairs is not None:
+            if names:
+                raise SettingsError(f"Give {what} or --pairs, not both.")
+            return read_pairs(self.files.pairs, self.columns)
+        if not names or len(names) % width:
+            raise SettingsError(
+                f"{len(names)} input files were given; give {what}, or a table of them by --pairs."
+            )
+        return [names[start : start + width] for start in range(0, len(names), width)]
+
+    def _validation(self) -> Rows:
+        """Return the data that the quality is measured with."""
+        table = self.files.validation
+        return read_pairs(table, self.columns) if table is not None else []
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the settings that were given."""
+        kind = table.find(self.method).settings("train")
+        return chosen(kind, self.files.settings, self.options)
+
+
+def _tell(outcome: Outcome, folder: RunFolder, *, as_json: bool) -> None:
+    """Print the summary of a training."""
+    measures = dict(outcome.measures)
+    minutes = round(measures.pop("seconds", 0.0) / 60, 3)
+    model = outcome.files[0]
+    if as_json:
+        run = str(folder.path)
+        say_json({"model": str(model), "run_folder": run, "minutes": minutes, **measures})
+        return
+    quality = measures.get("quality")
+    estimate = f"{quality:.4f} correlation with the truth, estimated on held-out data"
+    say_table(
+        {
+            "model": model,
+            "run folder": folder.path,
+            "steps": f"{measures.get('steps')}, ended by {measures.get('ended')}",
+            "minutes": f"{minutes:.2f}",
+            "quality": estimate if quality is not None else None,
+            "device": measures.get("device"),
+        }
+    )

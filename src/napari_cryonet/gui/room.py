@@ -1,0 +1,294 @@
+"""The dock of a method: data on top, a tab to train, a tab to apply, the work below.
+
+Every method's dock is a `Room` with its own choice of data; sameness is the point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.layers import Layer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cryonet.errors import CryonetError, DataError, ModelError
+from napari_cryonet.gui.folders import models_folder, runs_folder
+from napari_cryonet.gui.form import SettingsForm
+from napari_cryonet.gui.jobs_panel import JobView
+from napari_cryonet.gui.layers import layer_data, to_thing
+from napari_cryonet.gui.preferences import preference
+from napari_cryonet.gui.runner import Order, Runner, Work, runner
+from napari_cryonet.gui.waiting import waited
+from napari_cryonet.io import read_card, write
+from napari_cryonet.io.model import SUFFIX
+from napari_cryonet.jobs import Job, Outcome
+from napari_cryonet.methods.table import Method
+from napari_cryonet.types import ModelCard, Thing
+
+_WIDTH, _TAB_HEIGHT = 340, 230
+_HIDDEN = ("device", "seed")
+
+
+class Room(QWidget):
+    """The dock of one method.
+
+    Parameters
+    ----------
+    viewer
+        The viewer it belongs to.
+    method
+        The method.
+    data
+        The widget in which the data are chosen.
+    verbs
+        What the two buttons say: train and apply.
+    jobs
+        The runner of the jobs; None for the application's own.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        method: Method,
+        data: QWidget,
+        verbs: tuple[str, str],
+        jobs: Runner | None = None,
+    ) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.method = method
+        self._runner = jobs or runner()
+        self.work: Work | None = None
+        self.result: Layer | None = None
+        self.train_form = SettingsForm(method.settings("train"), hidden=_HIDDEN[:1])
+        self.apply_form = SettingsForm(method.settings("apply"), hidden=_HIDDEN)
+        self.train_button, self.apply_button = (QPushButton(verb) for verb in verbs)
+        self.save_button = QPushButton("Save result…")
+        self.save_button.setToolTip("Write the result as MRC; the header is kept")
+        self.save_button.setEnabled(False)
+        self.models = QComboBox()
+        self.models.setToolTip("A trained model; Plugins > CryoNet > Models manages them")
+        self.warning, self.message = _text("#e3b341"), _text("#ff7b72")
+        self.tabs, self.live = QTabWidget(), QVBoxLayout()
+        self._lay_out(data, verbs)
+        self.train_button.clicked.connect(self.guarded(self.train))
+        self.apply_button.clicked.connect(self.guarded(self.apply))
+        self.save_button.clicked.connect(self.guarded(self._ask_and_save))
+        self.models.currentIndexChanged.connect(self.look_at_model)
+        self.refresh_models()
+
+    def train(self) -> Work:
+        """Put a training into the queue and follow it; each method says how."""
+        raise NotImplementedError
+
+    def apply(self) -> Work:
+        """Put an application into the queue and follow it; each method says how."""
+        raise NotImplementedError
+
+    def finished(self, outcome: Outcome) -> None:
+        """Show the result of an application; each method says how."""
+        raise NotImplementedError
+
+    def doubts(self, card: ModelCard) -> str:
+        """Return why a model may not suit the chosen data, or nothing."""
+        raise NotImplementedError
+
+    def submit(self, title: str, job: Job, given: Mapping[str, Any]) -> Work:
+        """Put a job into the queue with the settings of its form, and follow it.
+
+        Parameters
+        ----------
+        title
+            What to call it.
+        job
+            What to do; its settings are taken from the form.
+        given
+            Things that inputs of the job name.
+
+        Raises
+        ------
+        SettingsError
+            If a value of the form does not suit.
+        """
+        form = self.train_form if job.action == "train" else self.apply_form
+        settings = form.value().updated({"device": preference("compute", "device", "auto")})
+        job = job.updated({"settings": settings.to_dict()})
+        work = self._runner.submit(Order(title, job, runs_folder(), given))
+        self.work = work
+        self.message.setText("")
+        while (item := self._job.takeAt(0)) is not None:
+            item.widget().hide()
+            item.widget().deleteLater()
+        self._job.addWidget(JobView(work))
+        work.ended.connect(self._on_ended)
+        return work
+
+    def chosen_model(self) -> Path:
+        """Return the file of the chosen model.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        path: Path | None = self.models.currentData()
+        if path is None:
+            raise ModelError("There is no model yet: train one, or import one under Models.")
+        return path
+
+    def refresh_models(self, chosen: Path | None = None) -> None:
+        """Offer the models of this method that are there now, the newest first.
+
+        Parameters
+        ----------
+        chosen
+            The model to choose; None keeps the present choice.
+        """
+        chosen = chosen or self.models.currentData()
+        paths = [path for path in _newest_first(models_folder()) if self._is_ours(path)]
+        self.models.blockSignals(True)
+        self.models.clear()
+        for path in paths:
+            self.models.addItem(path.stem, path)
+        if chosen in paths:
+            self.models.setCurrentIndex(paths.index(chosen))
+        self.models.blockSignals(False)
+        self.look_at_model()
+
+    def look_at_model(self) -> None:
+        """Warn if the chosen model does not suit the chosen data."""
+        path: Path | None = self.models.currentData()
+        self.apply_button.setEnabled(path is not None)
+        text = ""
+        if path is not None:
+            try:
+                text = self.doubts(read_card(path))
+            except CryonetError as error:
+                text = str(error)
+        self.warning.setText(text)
+        self.warning.setVisible(bool(text))
+
+    def show_result(self, thing: Thing) -> None:
+        """Add the result as a layer, ready to be saved."""
+        limit = preference("display", "max_3d_mb", 1024)
+        (data,) = layer_data(thing, max_3d_mb=limit)
+        self.result = self.viewer.add_layer(Layer.create(*data))
+        self.save_button.setEnabled(True)
+
+    def save(self, path: Path) -> None:
+        """Write the newest result with its header.
+
+        Parameters
+        ----------
+        path
+            The file; replaced if it is there.
+
+        Raises
+        ------
+        DataError
+            If there is no result.
+        FileProblem
+            If the file cannot be written.
+        """
+        if self.result is None:
+            raise DataError("There is no result yet; apply a model first.")
+        thing = to_thing(self.result)
+        waited(lambda _: write(path, thing, overwrite=True), f"Saving {path.name}")
+        self.message.setText("")
+
+    def guarded(self, action: Callable[[], object]) -> Callable[[], None]:
+        """Return an action that shows errors as a sentence in the dock."""
+
+        def act() -> None:
+            try:
+                action()
+            except CryonetError as error:
+                self.message.setText(str(error))
+
+        return act
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a file is a model of this method."""
+        try:
+            return read_card(path).method == self.method.name
+        except CryonetError:
+            return False
+
+    def _on_ended(self) -> None:
+        """Show what came of the job."""
+        outcome = self.work.outcome if self.work is not None and self.work.has_ended else None
+        if outcome is None:
+            return
+        if outcome.model is not None:
+            self.refresh_models(outcome.files[0])
+            self.tabs.setCurrentIndex(1)
+        else:
+            self.finished(outcome)
+
+    def _ask_and_save(self) -> None:
+        """Ask for a file and save the result."""
+        name = f"{self.result.name}.mrc" if self.result is not None else ""
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the result", name, "MRC (*.mrc *.map)")
+        if chosen:
+            self.save(Path(chosen))
+
+    def _lay_out(self, data: QWidget, verbs: tuple[str, str]) -> None:
+        """Put everything in its place."""
+        self.tabs.addTab(_page(self.train_form, self.train_button), verbs[0])
+        self.tabs.addTab(
+            _page(self.models, self.warning, self.apply_form, self.apply_button, self.save_button),
+            verbs[1],
+        )
+        self._job = QVBoxLayout()
+        summary = _text()
+        summary.setText(self.method.summary)
+        layout = QVBoxLayout(self)
+        for part in (summary, data, self.tabs, self.message):
+            layout.addWidget(part)
+        layout.setStretchFactor(self.tabs, 1)
+        self.tabs.setMinimumHeight(_TAB_HEIGHT)
+        layout.addLayout(self._job)
+        layout.addLayout(self.live)
+        self.setMinimumWidth(_WIDTH)
+
+
+def _page(*parts: QWidget) -> QScrollArea:
+    """Return a page of a tab, whose parts scroll if they do not fit."""
+    inside = QWidget()
+    layout = QVBoxLayout(inside)
+    for part in parts:
+        layout.addWidget(part)
+    layout.addStretch()
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    return area
+
+
+def _text(colour: str = "") -> QLabel:
+    """Return an empty label that wraps its text."""
+    label = QLabel()
+    label.setWordWrap(True)
+    if colour:
+        label.setStyleSheet(f"color: {colour};")
+    return label
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    """Return the model files of a folder."""
+    return sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)

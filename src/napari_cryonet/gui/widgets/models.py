@@ -1,0 +1,186 @@
+"""The Models dock: what has been trained, with import, export and delete."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from qtpy.QtCore import QFileSystemWatcher, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cryonet.errors import CryonetError
+from napari_cryonet.gui.folders import free_name, models_folder
+from napari_cryonet.io import read_card
+from napari_cryonet.io.atomic import replacing
+from napari_cryonet.io.model import SUFFIX
+from napari_cryonet.methods.table import METHODS
+from napari_cryonet.types import ModelCard
+
+_COLUMNS = ("Name", "Method", "Å/voxel", "Quality", "Trained")
+_FILTER = f"Models (*{SUFFIX})"
+
+
+class ModelsWidget(QWidget):
+    """The dock: a table of the models that the window lists."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table = QTableWidget(0, len(_COLUMNS))
+        self.table.setHorizontalHeaderLabels(_COLUMNS)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().setVisible(False)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.details = QLabel("Train a model in the Denoise dock, or import one.")
+        self.details.setWordWrap(True)
+        self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.import_button = QPushButton("Import…")
+        self.export_button = QPushButton("Export…")
+        self.delete_button = QPushButton("Delete…")
+        buttons = QHBoxLayout()
+        for button in (self.import_button, self.export_button, self.delete_button):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.table)
+        layout.addWidget(self.details)
+        layout.addLayout(buttons)
+        self.import_button.clicked.connect(self._on_import)
+        self.export_button.clicked.connect(self._on_export)
+        self.delete_button.clicked.connect(self._on_delete)
+        self.table.itemSelectionChanged.connect(self._on_select)
+        self._watcher = QFileSystemWatcher([str(models_folder())], self)
+        self._watcher.directoryChanged.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the cards of all models again."""
+        paths = sorted(models_folder().glob(f"*{SUFFIX}"))
+        self.table.setRowCount(len(paths))
+        for row, path in enumerate(paths):
+            for column, text in enumerate(_cells(path)):
+                item = QTableWidgetItem(text)
+                item.setData(Qt.ItemDataRole.UserRole, str(path))
+                self.table.setItem(row, column, item)
+        self._on_select()
+
+    def chosen(self) -> Path | None:
+        """Return the file of the selected model."""
+        items = self.table.selectedItems()
+        return Path(items[0].data(Qt.ItemDataRole.UserRole)) if items else None
+
+    def import_model(self, path: Path) -> None:
+        """Copy a model file into the list, after a look at its card.
+
+        Parameters
+        ----------
+        path
+            A model file from anywhere.
+
+        Raises
+        ------
+        FileProblem, ModelError
+            If it is not a model that this CryoNet can use.
+        """
+        read_card(path)
+        with replacing(free_name(models_folder(), path.stem)) as part:
+            shutil.copyfile(path, part)
+        self.refresh()
+
+    def export_model(self, path: Path) -> None:
+        """Copy the selected model to a file, replacing one that is there."""
+        source = self.chosen()
+        if source is not None:
+            with replacing(path, overwrite=True) as part:
+                shutil.copyfile(source, part)
+
+    def _on_select(self) -> None:
+        """Show the details of the selected model."""
+        path = self.chosen()
+        self.export_button.setEnabled(path is not None)
+        self.delete_button.setEnabled(path is not None)
+        if path is not None and path.exists():
+            self.details.setText(_details(path))
+
+    def _on_import(self) -> None:
+        """Ask for a file and import it."""
+        chosen, _ = QFileDialog.getOpenFileName(self, "Import a model", "", _FILTER)
+        if chosen:
+            try:
+                self.import_model(Path(chosen))
+            except CryonetError as error:
+                self.details.setText(str(error))
+
+    def _on_export(self) -> None:
+        """Ask for a file and export the selected model."""
+        path = self.chosen()
+        name = path.name if path else ""
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export the model", name, _FILTER)
+        if chosen:
+            try:
+                self.export_model(Path(chosen))
+            except CryonetError as error:
+                self.details.setText(str(error))
+
+    def _on_delete(self) -> None:
+        """Delete the selected model if the user means it."""
+        path = self.chosen()
+        if path is None:
+            return
+        answer = QMessageBox.question(self, "Delete the model", f"Delete {path.stem} for good?")
+        if answer == QMessageBox.StandardButton.Yes:
+            path.unlink()
+            self.details.setText(f"{path.stem} is deleted.")
+            self.refresh()
+
+
+def _cells(path: Path) -> tuple[str, ...]:
+    """Return the row of one model."""
+    try:
+        card = read_card(path)
+    except CryonetError as error:
+        return path.stem, f"not usable: {error}", "", "", ""
+    method = METHODS[card.method].title if card.method in METHODS else card.method
+    return path.stem, method, _size(card), _quality(card), card.created[:16].replace("T", " ")
+
+
+def _details(path: Path) -> str:
+    """Return what the card says in a few lines."""
+    try:
+        card = read_card(path)
+    except CryonetError as error:
+        return str(error)
+    inputs = ", ".join(str(each.get("name", "?")) for each in card.inputs) or "unknown data"
+    training = card.training
+    return (
+        f"<b>{path.stem}</b><br>Trained on {inputs} at {_size(card) or 'unknown'} Å per voxel, "
+        f"{training.get('steps', '?')} steps in {training.get('seconds', 0) / 60:.1f} min on "
+        f"{training.get('device', 'an unknown device')}; ended: {training.get('ended', '?')}.<br>"
+        f"Quality is the correlation with the truth in held-out cubes, estimated across the "
+        f"halves: {_quality(card) or 'not measured'}."
+    )
+
+
+def _size(card: ModelCard) -> str:
+    """Return the voxel size."""
+    return f"{card.voxel_size[0]:.4g}" if card.voxel_size else ""
+
+
+def _quality(card: ModelCard) -> str:
+    """Return the validation figure."""
+    quality = card.training.get("quality")
+    return f"{quality:.3f}" if isinstance(quality, float) else ""
