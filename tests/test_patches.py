@@ -82,8 +82,6 @@ def test_the_held_out_part_has_the_size_that_was_asked_for(fraction, shape):
 
 def test_held_out_cubes_are_spread_over_strong_and_weak_regions():
     shape = (32, 32, 32)
-    every = hold_out(shape, 1.0, 8, first_corner)
-    ranked = sorted(first_corner(box(start, (8, 8, 8))) for start in np.ndindex(4, 4, 4))
     ranked = sorted((8 * sum(start) for start in np.ndindex(4, 4, 4)), reverse=True)
     held = hold_out(shape, 0.1, 8, lambda region: sum(part.start for part in region))
     places = [ranked.index(sum(part.start for part in region)) for region in held]

@@ -43,12 +43,13 @@ class ConsoleReporter(SilentReporter):
         self._figures: dict[str, float] = {}
         self._last = 0.0
         self._total = 0.0
+        self._first = 0.0
         self._started = self._spoken = time.monotonic()
 
     def step(self, done: float, total: float, **metrics: float) -> None:
         """Move the bar; when something new has begun, start it again."""
         if done < self._last or total != self._total:
-            self._started = time.monotonic()
+            self._started, self._first = time.monotonic(), done / total if total else 0.0
             if self._bar is not None and self._task is not None:
                 self._bar.reset(self._task, total=total)
         self._last, self._total = done, total
@@ -76,8 +77,9 @@ class ConsoleReporter(SilentReporter):
         if now - self._spoken < _LINE_SECONDS:
             return
         self._spoken = now
-        left = (now - self._started) * (1 - share) / share if share > 0 else 0.0
-        parts = [f"{share:4.0%}", self._text(), f"{left / 60:.1f} min left" if left else ""]
+        spent, gained = now - self._started, share - self._first
+        left = f"{spent * (1 - share) / gained / 60:.1f} min left" if gained > 0 else ""
+        parts = [f"{share:4.0%}", self._text(), left]
         self.say("  ".join(part for part in parts if part))
 
     def _text(self) -> str:

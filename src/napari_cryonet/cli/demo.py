@@ -28,6 +28,7 @@ from napari_cryonet.types import Volume
 _WINDOW = ("-m", "napari_cryonet.gui.demo")
 _VIRTUAL = ("xvfb-run", "-a", "-s", "-screen 0 1600x1000x24")
 _PICTURE_SECONDS = 120
+_NOISE_CORRELATION = 1.2  # voxels; more would be noise at all frequencies, less hardly any
 
 
 def demo(
@@ -89,7 +90,7 @@ def _sample(folder: Path, report: ConsoleReporter) -> dict[str, Volume]:
     from napari_cryonet.simulate import half_map_pair
 
     report.say("Simulating two half maps of a protein.")
-    pair = half_map_pair()
+    pair = half_map_pair(correlation=_NOISE_CORRELATION)
     sample = {"half1": pair.first, "half2": pair.second, "truth": pair.truth, "mask": pair.mask}
     for name, volume in sample.items():
         report.check()

@@ -25,8 +25,13 @@ def results(outcome: Outcome) -> tuple[dict[str, Any], dict[str, str]]:
         return measures, {}
     volume = outcome.volume
     size = volume.voxel_size[0] if volume is not None and volume.voxel_size else None
+    denoised = measures["fsc_denoised"]
+    # a shell without any estimate is empty, or holds nothing that the halves share
+    shells = zip(measures["fsc_raw"], denoised, strict=True)
+    raw = [None if after is None else before for before, after in shells]
     crossings = {
-        when: crossing(measures[f"fsc_{when}"], size, _THRESHOLD) for when in ("raw", "denoised")
+        "raw": crossing(raw, size, _THRESHOLD),
+        "denoised": crossing(denoised, size, _THRESHOLD),
     }
     values = measures | {"voxel_size": size, f"resolution_{_THRESHOLD}": crossings}
     before, after = (_text(crossings[when], size) for when in ("raw", "denoised"))

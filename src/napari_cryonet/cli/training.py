@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from napari_cryonet.cli.console import working
 from napari_cryonet.cli.options import FILES, Flag, chosen
-from napari_cryonet.cli.output import say_json, say_table
+from napari_cryonet.cli.output import number, say_json, say_table
 from napari_cryonet.cli.pairs import Rows, read_pairs
 from napari_cryonet.cli.work import do, exit_code
 from napari_cryonet.errors import SettingsError
@@ -180,7 +180,7 @@ def _tell(outcome: Outcome, folder: RunFolder, *, as_json: bool) -> None:
         say_json({"model": str(model), "run_folder": run, "minutes": minutes, **measures})
         return
     quality = measures.get("quality")
-    estimate = f"{quality:.4f} correlation with the truth, estimated on held-out data"
+    estimate = f"{number(quality)} correlation with the truth, estimated on held-out data"
     say_table(
         {
             "model": model,

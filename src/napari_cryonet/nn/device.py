@@ -50,6 +50,11 @@ class Compute:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
+    @property
+    def fast(self) -> bool:
+        """Whether it is more than a CPU that computes in float32."""
+        return self.device.type != "cpu" or self.dtype is not None
+
     def __str__(self) -> str:
         """Name device and precision as a person would."""
         precision = "float32" if self.dtype is None else str(self.dtype).removeprefix("torch.")

@@ -136,15 +136,17 @@ def over_tiles(
     """
     total = int(np.prod(shape))
     waiting = [(tile, grid) for tile in reversed(grid.tiles(shape))]
-    done = 0
+    done, told = 0, 0.0
     while waiting:
         tile, own = waiting.pop()
         sides = [part.stop - part.start for part in tile.write]
         voxels, before = int(np.prod(sides)), done
 
         def tick(share: float, before: int = before, voxels: int = voxels) -> None:
+            nonlocal told
+            told = max(told, before + share * voxels)
             report.check()
-            report.step(before + share * voxels, total)
+            report.step(told, total)
 
         tick(0.0)
         try:

@@ -64,7 +64,7 @@ class SubpixelUNet(nn.Module):
             conv(detail + 1, 8, 3, padding=1), nn.LeakyReLU(_LEAK), conv(8, 1, 1)
         )
         _initialise(self, self.head[-1])
-        _start_even(self.spread[0], cell)
+        _start_even(self.spread, cell)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return ``(b, 1, [z,] y, x)`` for a tensor of the same shape."""
@@ -210,9 +210,9 @@ def _initialise(network: nn.Module, last: nn.Module) -> None:
     nn.init.normal_(last.weight, std=0.02)  # type: ignore[arg-type]
 
 
-def _start_even(layer: nn.Module, cell: int) -> None:
+def _start_even(spread: nn.Sequential, cell: int) -> None:
     """Let all voxels of a cell start alike, so that no checkerboard has to be unlearnt."""
-    weight = layer.weight
+    weight = next(spread.parameters())
     with torch.no_grad():
         first = weight[: weight.shape[0] // cell]
         weight.copy_(first.repeat(cell, *[1] * (weight.ndim - 1)))

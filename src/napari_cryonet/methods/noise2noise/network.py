@@ -6,14 +6,26 @@ from typing import Any
 
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
 
+WIDE, NARROW = 32, 16
 
-def specification(settings: TrainSettings) -> dict[str, Any]:
-    """Return kind and arguments of the network that the settings ask for."""
+
+def specification(settings: TrainSettings, *, fast: bool = True) -> dict[str, Any]:
+    """Return kind and arguments of the network that the settings ask for.
+
+    Parameters
+    ----------
+    settings
+        Those of the training.
+    fast
+        Whether the device can afford a wide network: a narrow one that sees the data more
+        often wins where steps are slow.
+    """
+    width = settings.width or (WIDE if fast else NARROW)
     if settings.network == "subpixel":
-        return {"kind": "subpixel", "width": settings.width}
+        return {"kind": "subpixel", "width": width}
     return {
         "kind": "unet",
-        "width": settings.width,
+        "width": width,
         "depth": settings.depth,
         "residual": settings.residual,
         "transposed": settings.transposed,

@@ -24,7 +24,12 @@ class TrainSettings(Training):
     network: Literal["subpixel", "unet"] = setting(
         "subpixel", "Fast U-Net at half sampling, or the classical U-Net", advanced=True
     )
-    width: int = setting(32, "Channels of the first level", ge=2, advanced=True)
+    width: int | None = setting(
+        None,
+        "Channels of the first level; none: 32, or 16 on a CPU that computes in float32",
+        ge=2,
+        advanced=True,
+    )
     depth: int = setting(3, "How often a classical U-Net halves", ge=1, le=6, advanced=True)
     residual: bool = setting(
         False, "A classical U-Net adds its input; learns badly from noisy data", advanced=True

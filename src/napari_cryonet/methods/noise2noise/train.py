@@ -64,7 +64,7 @@ def train(
         raise DataError("Noise2Noise needs at least one pair of halves; none was given.")
     compute = choose(settings.device, settings.precision)
     report.say(f"Training on {compute}.")
-    spec = specification(settings)
+    spec = specification(settings, fast=compute.fast)
     torch.manual_seed(settings.seed)
     network = build(spec)
     multiple = int(getattr(network, "multiple", 1))
