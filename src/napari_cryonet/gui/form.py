@@ -1,8 +1,8 @@
 """A form made from a settings class: basic fields in view, the rest under *Advanced*.
 
-The single widgets come from magicgui. Its float box would turn a default of 1e-4 into 0.0,
-so floats get a step and decimals that suit their default, and a test holds that the
-untouched form gives back the default settings.
+The single widgets come from magicgui. Its float box would turn 1e-4 into 0.0, so floats get a
+step and decimals that suit their default, and small ones such as learning rates a line to
+write in. A test holds that the untouched form gives back the default settings.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from napari_cryonet.errors import SettingsError
 from napari_cryonet.settings import Settings
 
 _LARGEST = 2**31 - 1
+_SMALL = 0.01
 _LOWER, _UPPER = ("ge", "gt"), ("le", "lt")
 
 
@@ -122,13 +123,13 @@ def field_widget(name: str, field: FieldInfo) -> Any:
     kind, default = field.annotation, field.default
     common: dict[str, Any] = {"name": name, "tooltip": field.description or ""}
     if kind is bool:
-        return CheckBox(value=default, **common)
+        return CheckBox(value=default, text="", **common)
     if get_origin(kind) is Literal:
         return ComboBox(choices=list(get_args(kind)), value=default, **common)
     low, high = _limit(field, _LOWER, -_LARGEST), _limit(field, _UPPER, _LARGEST)
     if kind is int:
         return SpinBox(value=default, min=int(low), max=int(high), **common)
-    if kind is float:
+    if kind is float and not 0 < default < _SMALL:
         return FloatSpinBox(value=default, min=low, max=high, step=_step(default), **common)
     return LineEdit(value="" if default is None else str(default), **common)
 

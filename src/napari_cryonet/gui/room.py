@@ -38,7 +38,7 @@ from napari_cryonet.jobs import Job, Outcome
 from napari_cryonet.methods.table import Method
 from napari_cryonet.types import ModelCard, Thing
 
-_WIDTH, _TAB_HEIGHT = 340, 230
+_WIDTH, _TAB_HEIGHT = 390, 230
 _HIDDEN = ("device", "seed")
 
 

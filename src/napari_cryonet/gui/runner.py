@@ -28,6 +28,7 @@ State = Literal["waiting", "running", "stopping", "done", "stopped", "discarded"
 ENDED: tuple[State, ...] = ("done", "stopped", "discarded", "failed")
 _LEAST_SECONDS = 0.05
 _QUIT_SECONDS = 5.0
+_POLL_SECONDS = 0.2
 _AFTER = {"": "discarded", "keep": "stopped", "discard": "discarded"}
 
 Doing = Callable[[Reporter], Outcome]
@@ -158,9 +159,9 @@ class Work(QObject):
             self._arrived.emit("stopped" if stopped else "done", "", "")
 
     def check(self) -> None:
-        """Raise `Cancelled` if it has been asked to stop."""
-        if self._stop:
-            raise Cancelled(keep=self._stop == "keep")
+        """Raise `Cancelled` if it has been asked to stop, or if the program ends."""
+        if self._stop or not threading.main_thread().is_alive():
+            raise Cancelled(keep=self._stop != "discard")
 
     def _on_arrived(self, state: State, error: str, details: str) -> None:
         """Take a change that the worker thread reported."""
@@ -199,8 +200,8 @@ class Runner(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.works: list[Work] = []
-        self._queue: queue.SimpleQueue[Work | Callable[[], object] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="cryonet-gpu", daemon=True)
+        self._queue: queue.Queue[Work | Callable[[], object] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._serve, name="cryonet-gpu")
         self._thread.start()
         application = QCoreApplication.instance()
         if application is not None:
@@ -231,8 +232,14 @@ class Runner(QObject):
         self._thread.join(_QUIT_SECONDS)
 
     def _serve(self) -> None:
-        """Do one work after the other until told to end."""
-        while (task := self._queue.get()) is not None:
+        """Do one work after the other until told to end, or until the program ends."""
+        while threading.main_thread().is_alive():
+            try:
+                task = self._queue.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if task is None:
+                return
             if isinstance(task, Work):
                 task.perform()
             else:

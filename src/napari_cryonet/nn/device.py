@@ -20,6 +20,7 @@ from torch import nn
 
 from napari_cryonet.errors import DeviceError, OutOfMemory
 
+_NARROW = ("DEFAULT", "AVX2", "NO AVX")
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _EXHAUSTED = (
     "out of memory",  # CUDA, MPS
@@ -106,12 +107,18 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU"
-    return f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 @lru_cache(maxsize=1)
 def bfloat16_is_faster() -> bool:
-    """Measure whether this CPU convolves faster in bfloat16 than in float32."""
+    """Measure whether this CPU convolves faster in bfloat16 than in float32.
+
+    Where it has no wide vectors it is not even tried: emulated, it takes ten times as long.
+    """
+    if torch.backends.cpu.get_cpu_capability() in _NARROW:
+        return False
     network = nn.Sequential(nn.Conv3d(16, 32, 3, padding=1), nn.Conv3d(32, 16, 3, padding=1))
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     probe = torch.zeros(2, 16, 24, 24, 24).to(memory_format=torch.channels_last_3d)

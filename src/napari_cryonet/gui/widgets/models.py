@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QMessageBox,
     QPushButton,
@@ -29,6 +28,7 @@ from napari_cryonet.methods.table import METHODS
 from napari_cryonet.types import ModelCard
 
 _COLUMNS = ("Name", "Method", "Å/voxel", "Quality", "Trained")
+_WIDTHS = (140, 90, 60, 56, 90)
 _FILTER = f"Models (*{SUFFIX})"
 
 
@@ -43,9 +43,10 @@ class ModelsWidget(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().setVisible(False)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.setWordWrap(False)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        for column, width in enumerate(_WIDTHS):
+            self.table.setColumnWidth(column, width)
         self.details = QLabel("Train a model in the Denoise dock, or import one.")
         self.details.setWordWrap(True)
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -155,7 +156,7 @@ def _cells(path: Path) -> tuple[str, ...]:
     except CryonetError as error:
         return path.stem, f"not usable: {error}", "", "", ""
     method = METHODS[card.method].title if card.method in METHODS else card.method
-    return path.stem, method, _size(card), _quality(card), card.created[:16].replace("T", " ")
+    return path.stem, method, _size(card), _quality(card), card.created[:10]
 
 
 def _details(path: Path) -> str:
