@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from napari_cryonet.types import Volume
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
-def blobs(shape: tuple[int, ...], rng: np.random.Generator, density: float = 0.003) -> Floats:
+def blobs(shape: tuple[int, ...], rng: np.random.Generator, density: float = 0.001) -> Floats:
     """Return soft balls of several sizes, of mean 0 and variance 1."""
     truth = np.zeros(shape, np.float32)
     for radius in (1.2, 1.8, 2.6):
@@ -93,10 +94,17 @@ class Stopping(RecordingReporter):
             raise Cancelled(keep=self.keep)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
+@contextmanager
+def single_thread() -> Iterator[None]:
     """Compute on one core, so that results do not depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one core in every test of a module that imports this."""
+    with single_thread():
+        yield

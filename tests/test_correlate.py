@@ -59,7 +59,7 @@ def test_the_cross_half_estimate_meets_the_truth(snr, blur, rng):
     first, second = (truth + noise(truth.shape, rng) / snr**0.5 for _ in range(2))
     denoised = ndimage.gaussian_filter(first, blur)
     estimate = cross_half(denoised, second, first, second)
-    assert estimate == pytest.approx(correlation(denoised, truth), abs=0.03)
+    assert estimate == pytest.approx(correlation(denoised, truth), abs=0.05)
 
 
 def test_for_the_raw_half_the_estimate_is_the_root_of_the_correlation_of_the_halves(rng):

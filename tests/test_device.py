@@ -82,13 +82,35 @@ def test_autocast_computes_in_the_precision(dtype, result):
 
 
 def test_device_and_precision_are_named_for_people():
-    assert str(Compute(CPU)) == "CPU, 1 threads, float32"
-    assert str(Compute(CPU, torch.bfloat16)).endswith(", bfloat16")
+    assert str(Compute(CPU)) == "CPU, 1 thread, float32"
+    torch.set_num_threads(2)
+    assert str(Compute(CPU, torch.bfloat16)) == "CPU, 2 threads, bfloat16"
     assert device.device_name(torch.device("mps")) == "Apple GPU"
 
 
-def test_bfloat16_has_to_be_clearly_faster(monkeypatch):
+def test_only_a_cpu_that_computes_in_float32_is_slow():
+    assert not Compute(CPU).fast
+    assert Compute(CPU, torch.bfloat16).fast
+    assert Compute(torch.device("cuda")).fast
+    assert Compute(torch.device("mps")).fast
+
+
+@pytest.fixture
+def unmeasured():
+    """Forget what was measured of this CPU, before and after."""
     device.bfloat16_is_faster.cache_clear()
+    yield
+    device.bfloat16_is_faster.cache_clear()
+
+
+def test_bfloat16_is_not_tried_where_it_is_emulated(monkeypatch, unmeasured):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setattr(device, "_probe_seconds", lambda *given: pytest.fail("tried"))
+    assert not device.bfloat16_is_faster()
+
+
+def test_bfloat16_has_to_be_clearly_faster(monkeypatch, unmeasured):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     calls = []
     times = {torch.bfloat16: 0.7, None: 1.0}
     monkeypatch.setattr(
@@ -100,7 +122,6 @@ def test_bfloat16_has_to_be_clearly_faster(monkeypatch):
     device.bfloat16_is_faster.cache_clear()
     times[torch.bfloat16] = 0.9
     assert not device.bfloat16_is_faster()
-    device.bfloat16_is_faster.cache_clear()
 
 
 def test_the_probe_measures_time():

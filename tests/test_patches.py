@@ -73,7 +73,7 @@ def test_sides_fit_the_volume_and_the_cells_of_the_network(shape, patch, multipl
 @pytest.mark.parametrize("fraction", [0.05, 0.08, 0.2, 0.5])
 @pytest.mark.parametrize("shape", [(48, 48, 48), (40, 64, 96), (8, 64, 64)])
 def test_the_held_out_part_has_the_size_that_was_asked_for(fraction, shape):
-    held = hold_out(shape, fraction, 8, first_corner)
+    held = hold_out(shape, fraction, 8, first_corner, most=1000)
     mask = as_mask(held, shape)
     assert mask.max() == 1
     one_cube = np.prod(np.minimum(8, shape)) / np.prod(shape)
@@ -96,9 +96,27 @@ def test_the_strongest_cube_is_learnt_from_and_the_next_is_held_out():
     assert held == (box((0, 0, 16), (8, 8, 8)),)
 
 
-def test_nothing_is_held_out_where_nothing_would_be_left():
-    assert hold_out((20, 20, 20), 0.3, 16, first_corner) == ()
+def test_nothing_is_held_out_if_not_asked_for_or_if_nothing_would_be_left():
     assert hold_out((64, 64, 64), 0.0, 8, first_corner) == ()
+    assert hold_out((1, 1, 1), 0.5, 8, first_corner) == ()
+
+
+@pytest.mark.parametrize("shape", [(20, 20, 20), (30, 17, 8), (1, 2, 1), (3, 3, 3)])
+def test_small_volumes_are_judged_by_small_cubes(shape):
+    held = hold_out(shape, 0.3, 16, first_corner)
+    mask = as_mask(held, shape)
+    assert mask.max() == 1
+    assert mask.mean() <= 0.5
+
+
+def test_large_volumes_are_judged_by_enough_cubes():
+    ranked = []
+    held = hold_out((80, 80, 80), 0.3, 8, lambda region: ranked.append(region) or 0.0)
+    assert len(held) == 32
+    places = [ranked.index(region) for region in held]
+    assert places[0] < 0.05 * len(ranked)
+    assert places[-1] > 0.95 * len(ranked)
+    assert max(np.diff(places)) - min(np.diff(places)) <= 1
 
 
 def test_at_most_half_is_held_out():

@@ -132,7 +132,7 @@ def test_the_loss_falls(dtype):
     assert all(learner.modes)
     assert trained.summary["steps"] == 60
     assert trained.summary["ended"] == "steps"
-    assert trained.summary["device"].startswith("CPU, 1 threads, ")
+    assert trained.summary["device"].startswith("CPU, 1 thread, ")
 
 
 def test_every_figure_is_reported():

@@ -10,7 +10,7 @@ import pytest
 
 from napari_cryonet import Volume, read, write
 from napari_cryonet.cli.noise2noise import crossing, results
-from napari_cryonet.io import mrc
+from napari_cryonet.io import write_model
 from napari_cryonet.jobs import Outcome
 from napari_cryonet.reporting import Cancelled
 from napari_cryonet.types import Model, ModelCard
@@ -76,8 +76,6 @@ def test_nothing_is_done_before_everything_is_looked_at(
 
 
 def test_model_of_another_method(cryonet: Any, halves: Halves, tmp_path: Path) -> None:
-    from napari_cryonet.io import write_model
-
     path = tmp_path / "other.safetensors"
     write_model(path, Model(ModelCard(method="picking"), {"w": np.zeros(1, np.float32)}))
     for words in (("apply", path, *halves, "--output", tmp_path / "o.mrc"), ("model", path)):
@@ -125,7 +123,3 @@ def test_results_without_halves_or_voxel_size() -> None:
     assert (
         results(Outcome(volume=known, measures=measures))[1]["resolution after"] == "4 Å or finer"
     )
-
-
-def test_written_as_float(halves: Halves) -> None:
-    assert mrc.read(halves[0]).data.dtype == np.float32

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from napari_cryonet.cli.console import working
 from napari_cryonet.cli.options import FILES, Flag, chosen
 from napari_cryonet.cli.output import say_json, say_table
-from napari_cryonet.cli.work import DONE, do
+from napari_cryonet.cli.work import DONE, do, inputs
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.io import read_card
 from napari_cryonet.io.atomic import check_output
@@ -82,7 +82,7 @@ class Applying:
         """Apply the model, print what was measured and return the exit code."""
         files, job = self.files, self._job()
         with working(quiet=files.quiet) as report:
-            outcome = do(job, report)
+            outcome = do(job, report, given=inputs(job, report))
         values, shown = results(outcome)
         if files.json:
             say_json({"output": str(files.output), **values})

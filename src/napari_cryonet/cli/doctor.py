@@ -25,8 +25,8 @@ _PACKAGES = ("torch", "numpy", "scipy", "napari", "npe2", "pydantic", "mrcfile",
 _QT = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _OPENGL = {
     "version": re.compile(r"GL version:\s*(.+)"),
-    "max_texture_2d": re.compile(r"(?<!3D)\bMAX_TEXTURE_SIZE:\D*(?:int\d+\()?(\d+)"),
-    "max_texture_3d": re.compile(r"3D_TEXTURE_SIZE:\D*(?:int\d+\()?(\d+)"),
+    "max_texture_2d": re.compile(r"\bMAX_TEXTURE_SIZE:.*?(\d+)[^\d\n]*$", re.MULTILINE),
+    "max_texture_3d": re.compile(r"3D_TEXTURE_SIZE:.*?(\d+)[^\d\n]*$", re.MULTILINE),
 }
 _OPENGL_SECONDS = 60
 _GIB = 1 << 30

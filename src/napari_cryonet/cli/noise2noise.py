@@ -57,7 +57,7 @@ def crossing(curve: Sequence[float | None], voxel_size: float | None, level: flo
         The resolution in Å, interpolated between the shells; None if the curve never falls
         below the level or the voxel size is not known.
     """
-    if voxel_size is None:
+    if voxel_size is None or not curve:
         return None
     width = 0.5 / len(curve)
     before = (0.0, 1.0)

@@ -13,9 +13,8 @@ from napari_cryonet.cli.console import working
 from napari_cryonet.cli.options import FILES, Flag, chosen
 from napari_cryonet.cli.output import number, say_json, say_table
 from napari_cryonet.cli.pairs import Rows, read_pairs
-from napari_cryonet.cli.work import do, exit_code
+from napari_cryonet.cli.work import do, exit_code, inputs
 from napari_cryonet.errors import SettingsError
-from napari_cryonet.io import read_volume
 from napari_cryonet.io.atomic import check_output
 from napari_cryonet.jobs import Job, Outcome, RunFolder
 from napari_cryonet.methods import table
@@ -90,8 +89,7 @@ class Training:
         known = RunFolder.existing(files.resume) if files.resume else None
         job = self._new() if known is None else self._resumed(known)
         with working(quiet=files.quiet) as report:
-            names = {name for row in (*job.inputs, *job.validation) for name in row}
-            given = {name: read_volume(name, report) for name in sorted(names)}
+            given = inputs(job, report)
             if known is None:
                 output = Path(job.output)
                 wanted = files.run_folder or output.with_name(f"{output.stem}_run")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from napari_cryonet.io import read_volume
 from napari_cryonet.jobs import Job, Outcome, run
 from napari_cryonet.reporting import Reporter
+from napari_cryonet.types import Volume
 
 DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 130
 """The exit codes."""
@@ -30,6 +32,18 @@ def do(job: Job, report: Reporter, *, window: bool = False, **more: Any) -> Outc
 
     use_threads(window=window)
     return run(job, report, **more)
+
+
+def inputs(job: Job, report: Reporter) -> dict[str, Volume]:
+    """Return the volumes that a job names, so that a bad one is found before any work starts.
+
+    Raises
+    ------
+    FileProblem, FormatError
+        If one of them cannot be read.
+    """
+    names = {name for row in (*job.inputs, *job.validation) for name in row}
+    return {name: read_volume(name, report) for name in sorted(names)}
 
 
 def exit_code(measures: Mapping[str, Any]) -> int:

@@ -37,10 +37,12 @@ def open_window(folder: Path) -> napari.Viewer:
         If one of them is not there.
     """
     viewer = napari.Viewer(title="CryoNet demo")
-    for name in reversed(_FILES):
+    for name in _FILES:
         for data in layer_data(read(folder / name)):
-            viewer.add_layer(Layer.create(*data))
-    viewer.grid.enabled = True
+            layer = viewer.add_layer(Layer.create(*data))
+            layer.rendering = "iso"
+            layer.iso_threshold = sum(layer.contrast_limits) / 2
+    viewer.canvas.grid.enabled = True
     viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
     viewer.window.resize(*_SIZE)
     viewer.dims.set_point(0, sum(viewer.dims.range[0][:2]) / 2)

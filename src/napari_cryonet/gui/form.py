@@ -3,6 +3,9 @@
 The single widgets come from magicgui. Its float box would turn 1e-4 into 0.0, so floats get a
 step and decimals that suit their default, and small ones such as learning rates a line to
 write in. A test holds that the untouched form gives back the default settings.
+
+What may be left out is a line to write in, too. Emptied it is None, or infinite if a number is
+the default: a time limit that is taken away has to survive TOML, which knows no None.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import math
 import types
 from typing import Any, Literal, Union, get_args, get_origin
 
+import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
@@ -21,6 +25,7 @@ from napari_cryonet.errors import SettingsError
 from napari_cryonet.settings import Settings
 
 _LARGEST = 2**31 - 1
+_DECIMALS = 4
 _SMALL = 0.01
 _LOWER, _UPPER = ("ge", "gt"), ("le", "lt")
 
@@ -87,16 +92,19 @@ class SettingsForm(QWidget):
         for name, widget in self.widgets.items():
             value = getattr(settings, name)
             if isinstance(widget, LineEdit):
-                value = "" if value is None else str(value)
+                value = "" if value in (None, math.inf) else str(value)
+            elif isinstance(widget, FloatSpinBox):
+                _make_room(widget, value)
             widget.value = value
 
     def _read(self, name: str, widget: Any) -> Any:
         """Return the value of one widget as its field wants it."""
         if not isinstance(widget, LineEdit):
             return widget.value
-        text, kind = widget.value.strip(), _inner(self._class.model_fields[name].annotation)
+        field = self._class.model_fields[name]
+        text, kind = widget.value.strip(), _inner(field.annotation)
         if not text and kind is not str:
-            return None
+            return math.inf if kind is float and field.default is not None else None
         try:
             return kind(text) if kind in (int, float) else text
         except ValueError:
@@ -123,15 +131,25 @@ def field_widget(name: str, field: FieldInfo) -> Any:
     kind, default = field.annotation, field.default
     common: dict[str, Any] = {"name": name, "tooltip": field.description or ""}
     if kind is bool:
-        return CheckBox(value=default, text="", **common)
+        check = CheckBox(value=default, **common)
+        check.text = ""  # the label says it
+        return check
     if get_origin(kind) is Literal:
         return ComboBox(choices=list(get_args(kind)), value=default, **common)
     low, high = _limit(field, _LOWER, -_LARGEST), _limit(field, _UPPER, _LARGEST)
     if kind is int:
         return SpinBox(value=default, min=int(low), max=int(high), **common)
     if kind is float and not 0 < default < _SMALL:
-        return FloatSpinBox(value=default, min=low, max=high, step=_step(default), **common)
+        box = FloatSpinBox(value=default, min=low, max=high, step=_step(default), **common)
+        _make_room(box, default)
+        return box
     return LineEdit(value="" if default is None else str(default), **common)
+
+
+def _make_room(box: FloatSpinBox, value: float) -> None:
+    """Let a box show a number in full, and further ones a little smaller."""
+    digits = len(np.format_float_positional(value, trim="-").partition(".")[2])
+    box.native.setDecimals(max(_DECIMALS, digits))
 
 
 def _step(default: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -46,7 +48,7 @@ class JobView(QFrame):
     def __init__(self, work: Work, *, with_log: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.work = work
-        self.title = QLabel(f"<b>{work.title}</b>")
+        self.title = QLabel(f"<b>{escape(work.title)}</b>")
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.bar = QProgressBar()
@@ -87,15 +89,17 @@ class JobView(QFrame):
             text = f"Failed: {work.error}"
             if work.details and work.details not in self.log.toPlainText():
                 self.log.appendPlainText(work.details)
+        elif work.state == "stopped" and work.outcome is None:
+            text = "Stopped before there was anything to keep"
         elif (left := work.seconds_left) is not None:
             text = f"{text}, {duration(left)} left"
         self.state.setText(text)
         done, total = work.progress
-        finished = work.state in ("done", "stopped")
+        finished = work.state == "done" or (work.state == "stopped" and work.outcome is not None)
         self.bar.setValue(_SCALE if finished else int(_SCALE * done / total) if total else 0)
         going = work.state in ("waiting", "running")
         self.stop.setEnabled(going)
-        self.discard.setEnabled(going)
+        self.discard.setEnabled(work.can_discard)
         for button in (self.stop, self.discard):
             button.setVisible(not work.has_ended)
 

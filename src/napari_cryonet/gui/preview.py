@@ -10,8 +10,9 @@ from napari.layers import Image
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.arrays import contrast_limits
-from napari_cryonet.gui.layers import layer_data
+from napari_cryonet.gui.layers import layer_data, to_thing
 from napari_cryonet.gui.runner import Work
+from napari_cryonet.gui.things import KEY
 from napari_cryonet.reporting import Box
 from napari_cryonet.types import Volume
 
@@ -36,6 +37,7 @@ class Preview:
     def __init__(self, viewer: napari.viewer.ViewerModel, layer: Any, work: Work) -> None:
         self._viewer = viewer
         self._layer = layer
+        self._before = to_thing(layer)
         self._work = work
         self._shown: Image | None = None
         viewer.dims.events.current_step.connect(self.look)
@@ -51,19 +53,23 @@ class Preview:
 
     def show(self, volume: Volume) -> None:
         """Show a preview, at the height of the slab and beside it."""
-        if self._layer not in self._viewer.layers:
+        layer, before = self._layer, self._before
+        if layer not in self._viewer.layers or not isinstance(before, Volume):
             return
         ((data, attributes, _),) = layer_data(volume)
-        attributes["scale"] = tuple(self._layer.scale)
-        width = self._layer.extent.world[1] - self._layer.extent.world[0]
-        attributes["translate"] = np.add(volume.origin, [0, 0, _GAP * width[-1]])
+        for name in ("scale", "units", "axis_labels"):
+            attributes[name] = getattr(layer, name)
+        start = np.subtract(volume.origin, before.origin) / before.scale  # in voxels
+        width = layer.extent.world[1] - layer.extent.world[0]
+        place = layer.translate + start * layer.scale + [0, 0, _GAP * width[-1]]
         if self._shown is None or self._shown not in self._viewer.layers:
-            attributes["name"] = NAME
+            attributes |= {"name": NAME, "translate": place}
+            attributes["metadata"][KEY][NAME] = True
             self._shown = self._viewer.add_image(data, **attributes)
-            self._viewer.layers.selection = [self._layer]
+            self._viewer.layers.selection = [layer]
             return
         self._shown.data = data
-        self._shown.translate = attributes["translate"]
+        self._shown.translate = place
         self._shown.contrast_limits = contrast_limits(data)
 
     def release(self) -> None:
@@ -91,11 +97,13 @@ def visible_region(viewer: napari.viewer.ViewerModel, layer: Any) -> Box:
     shape = layer.data.shape if not layer.multiscale else layer.data[0].shape
     if len(shape) != 3:
         raise DataError(f"{layer.name} has {len(shape)} axes; a volume z, y, x is needed here.")
+    others = viewer.dims.ndim - 3  # axes of other layers come first
     centre = list(viewer.dims.point[-3:])
     for axis, position in zip(viewer.dims.displayed[-2:], viewer.camera.center[-2:], strict=True):
-        centre[axis - (viewer.dims.ndim - 3)] = position
+        if axis >= others:
+            centre[axis - others] = position
     place = [round(float(n)) for n in layer.world_to_data(centre)[-3:]]
-    across = (viewer.dims.not_displayed or (viewer.dims.order[0],))[-1] - (viewer.dims.ndim - 3)
+    across = next(axis - others for axis in viewer.dims.order if axis >= others)
     side = round(_MOST_VOXELS**0.5)
     region = []
     for axis, (length, middle) in enumerate(zip(shape, place, strict=True)):

@@ -11,7 +11,7 @@ from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QFileSystemWatcher, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -34,7 +34,7 @@ from napari_cryonet.gui.runner import Order, Runner, Work, runner
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import read_card, write
 from napari_cryonet.io.model import SUFFIX
-from napari_cryonet.jobs import Job, Outcome
+from napari_cryonet.jobs import Job
 from napari_cryonet.methods.table import Method
 from napari_cryonet.types import ModelCard, Thing
 
@@ -72,6 +72,7 @@ class Room(QWidget):
         self.method = method
         self._runner = jobs or runner()
         self.work: Work | None = None
+        self._followed: list[Work] = []
         self.result: Layer | None = None
         self.train_form = SettingsForm(method.settings("train"), hidden=_HIDDEN[:1])
         self.apply_form = SettingsForm(method.settings("apply"), hidden=_HIDDEN)
@@ -84,10 +85,12 @@ class Room(QWidget):
         self.warning, self.message = _text("#e3b341"), _text("#ff7b72")
         self.tabs, self.live = QTabWidget(), QVBoxLayout()
         self._lay_out(data, verbs)
-        self.train_button.clicked.connect(self.guarded(self.train))
-        self.apply_button.clicked.connect(self.guarded(self.apply))
-        self.save_button.clicked.connect(self.guarded(self._ask_and_save))
+        self.train_button.clicked.connect(self._on_train)
+        self.apply_button.clicked.connect(self._on_apply)
+        self.save_button.clicked.connect(self._on_save)
         self.models.currentIndexChanged.connect(self.look_at_model)
+        self._watcher = QFileSystemWatcher([str(models_folder())], self)
+        self._watcher.directoryChanged.connect(self._on_models)
         self.refresh_models()
 
     def train(self) -> Work:
@@ -98,8 +101,8 @@ class Room(QWidget):
         """Put an application into the queue and follow it; each method says how."""
         raise NotImplementedError
 
-    def finished(self, outcome: Outcome) -> None:
-        """Show the result of an application; each method says how."""
+    def finished(self, work: Work) -> None:
+        """Show the result of an application that has ended; each method says how."""
         raise NotImplementedError
 
     def doubts(self, card: ModelCard) -> str:
@@ -128,6 +131,7 @@ class Room(QWidget):
         job = job.updated({"settings": settings.to_dict()})
         work = self._runner.submit(Order(title, job, runs_folder(), given))
         self.work = work
+        self._followed.append(work)
         self.message.setText("")
         while (item := self._job.takeAt(0)) is not None:
             item.widget().hide()
@@ -209,16 +213,12 @@ class Room(QWidget):
         waited(lambda _: write(path, thing, overwrite=True), f"Saving {path.name}")
         self.message.setText("")
 
-    def guarded(self, action: Callable[[], object]) -> Callable[[], None]:
-        """Return an action that shows errors as a sentence in the dock."""
-
-        def act() -> None:
-            try:
-                action()
-            except CryonetError as error:
-                self.message.setText(str(error))
-
-        return act
+    def guard(self, action: Callable[[], object]) -> None:
+        """Do something; an error of CryoNet becomes a sentence in the dock."""
+        try:
+            action()
+        except CryonetError as error:
+            self.message.setText(str(error))
 
     def _is_ours(self, path: Path) -> bool:
         """Whether a file is a model of this method."""
@@ -227,16 +227,36 @@ class Room(QWidget):
         except CryonetError:
             return False
 
+    # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
+
+    def _on_train(self) -> None:
+        """Train."""
+        self.guard(self.train)
+
+    def _on_apply(self) -> None:
+        """Apply."""
+        self.guard(self.apply)
+
+    def _on_save(self) -> None:
+        """Save."""
+        self.guard(self._ask_and_save)
+
+    def _on_models(self) -> None:
+        """Follow what others do in the folder of the models."""
+        self.refresh_models()
+
     def _on_ended(self) -> None:
-        """Show what came of the job."""
-        outcome = self.work.outcome if self.work is not None and self.work.has_ended else None
-        if outcome is None:
-            return
-        if outcome.model is not None:
-            self.refresh_models(outcome.files[0])
-            self.tabs.setCurrentIndex(1)
-        else:
-            self.finished(outcome)
+        """Show what came of the jobs that have ended."""
+        for work in [work for work in self._followed if work.has_ended]:
+            self._followed.remove(work)
+            if work.outcome is None:
+                continue
+            if work.outcome.model is None:
+                self.finished(work)
+                continue
+            self.refresh_models(work.outcome.files[0])
+            if work is self.work:
+                self.tabs.setCurrentIndex(1)
 
     def _ask_and_save(self) -> None:
         """Ask for a file and save the result."""

@@ -7,6 +7,7 @@ job, it ends in one of four states, and the thread goes on with the next.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -107,6 +108,7 @@ class Work(QObject):
         self.region: Box | None = None
         self._do = do
         self._stop = ""
+        self._begun = threading.Lock()  # taken by the worker, or by a stop that came before it
         self._arrived.connect(self._on_arrived)
         self.stepped.connect(self._on_step)
         self.said.connect(self._on_said)
@@ -115,6 +117,11 @@ class Work(QObject):
     def has_ended(self) -> bool:
         """Whether the state is final."""
         return self.state in ENDED
+
+    @property
+    def can_discard(self) -> bool:
+        """Whether something that it has would be kept at its end."""
+        return not self.has_ended and self._stop != "discard"
 
     @property
     def seconds_left(self) -> float | None:
@@ -132,30 +139,33 @@ class Work(QObject):
         Parameters
         ----------
         keep
-            Whether to keep what was learnt or finished so far.
+            Whether to keep what was learnt or finished so far. Once this was False, it stays so.
         """
         if self.has_ended:
             return
-        self._stop = "keep" if keep else "discard"
-        self._arrive("stopping")
+        if self._stop != "discard":
+            self._stop = "keep" if keep else "discard"
+        waiting = self._begun.acquire(blocking=False)
+        self._arrive("discarded" if waiting else "stopping")
 
     def perform(self) -> None:
         """Do the work and report how it ended; called in the worker thread, never raises."""
-        if self._stop:  # before it began: there is nothing to keep
-            self._arrived.emit("discarded", "", "")
+        if not self._begun.acquire(blocking=False):
             return
         self._arrived.emit("running", "", "")
+        do = self._do
+        del self._do  # the volumes that it was given are free when it has ended
         try:
-            self.outcome = self._do(_Link(self))
+            self.outcome = do(_Link(self))
+            stopped = self.outcome.measures.get("ended") == "stopped"
         except Cancelled:
             self._arrived.emit(_AFTER[self._stop], "", "")
         except CryonetError as error:
             self._arrived.emit("failed", str(error), traceback.format_exc())
         except BaseException as error:  # noqa: BLE001 - whatever it is, the job must end
-            sentence = f"An unexpected error, {type(error).__name__}: {error}"
-            self._arrived.emit("failed", sentence, traceback.format_exc())
+            what = "".join(traceback.format_exception_only(error)).strip()
+            self._arrived.emit("failed", f"An unexpected error, {what}", traceback.format_exc())
         else:
-            stopped = self.outcome.measures.get("ended") == "stopped"
             self._arrived.emit("stopped" if stopped else "done", "", "")
 
     def check(self) -> None:
@@ -221,7 +231,7 @@ class Runner(QObject):
 
     def forget(self, work: Work) -> None:
         """Drop a work that has ended from the list."""
-        if work.has_ended:
+        if work.has_ended and work in self.works:
             self.works.remove(work)
 
     def close(self) -> None:
@@ -244,6 +254,7 @@ class Runner(QObject):
                 task.perform()
             else:
                 task()
+            del task  # nothing outlives its end in this thread
 
 
 _runner: Runner | None = None
@@ -290,7 +301,8 @@ class _Link:
 
 def _warm_up() -> None:
     """Load torch and choose the device before the first click, leaving the window a core."""
-    from napari_cryonet.nn import device
+    with contextlib.suppress(Exception):  # the first job meets the error again, and says it
+        from napari_cryonet.nn import device
 
-    device.use_threads(window=True)
-    device.choose()
+        device.use_threads(window=True)
+        device.choose()

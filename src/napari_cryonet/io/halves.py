@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-_MARKS = (
-    (r"(half[ _-]?(?:map)?[ _-]?)(1|2)", "12"),
-    (r"((?:^|[ _.-])h(?:alf)?)(1|2)(?=$|[ _.-])", "12"),
-    (r"((?:^|[ _.-]))(a|b)(?=$|[ _.-])", "ab"),
-    (r"()(even|odd)", ("even", "odd")),
-    (r"()(evn|odd)", ("evn", "odd")),
+_START, _END = r"(?<![^ _.\-/\\])", r"(?![^ _.\-])"
+_MARKS = (  # the surest first: pattern, the two marks, whether folders may bear them too
+    (r"half[ _-]?(?:map)?[ _-]?(1|2)(?!\d)", ("1", "2"), True),
+    (rf"half[ _-]?(?:map)?[ _-]?(a|b){_END}", ("a", "b"), True),
+    (r"(even|odd)", ("even", "odd"), True),
+    (r"(evn|odd)", ("evn", "odd"), True),
+    (rf"{_START}h(1|2){_END}", ("1", "2"), False),
+    (rf"{_START}(a|b){_END}", ("a", "b"), False),
 )
 
 
@@ -25,15 +27,18 @@ def other_half(name: str) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Empty if the name is not that of a half.
+        The likeliest first; empty if the name is not that of a half.
     """
-    lowered, found = name.lower(), []
-    for pattern, marks in _MARKS:
-        for match in re.finditer(pattern, lowered):
-            if match[2] not in tuple(marks):
-                continue
-            other = marks[1 - tuple(marks).index(match[2])]
-            found.append(lowered[: match.start(2)] + other + lowered[match.end(2) :])
+    lowered = name.lower()
+    start = max(lowered.rfind("/"), lowered.rfind("\\")) + 1
+    found = []
+    for pattern, marks, anywhere in _MARKS:
+        places = [
+            place for place in re.finditer(pattern, lowered) if anywhere or place.start(1) >= start
+        ]
+        together = [places] if len(places) > 1 else []  # as in even/TS_01_even.mrc
+        for chosen in (*together, *([place] for place in reversed(places))):
+            found.append(_exchanged(lowered, chosen, marks))
     return tuple(dict.fromkeys(found))
 
 
@@ -52,13 +57,19 @@ def pairs(names: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
     rest : list of str
         Names whose other half is not there.
     """
-    waiting: dict[str, str] = {}
+    left = {name.lower(): name for name in names}
     found: list[tuple[str, str]] = []
-    for name in names:
-        partner = next((waiting.pop(each) for each in other_half(name) if each in waiting), None)
-        if partner is None:
-            waiting[name.lower()] = name
-        else:
-            first, second = sorted((partner, name))
-            found.append((first, second))
-    return found, list(waiting.values())
+    for key in tuple(left):
+        partner = next((each for each in other_half(key) if each in left), None)
+        if key in left and partner is not None:
+            first, second = sorted((key, partner))
+            found.append((left.pop(first), left.pop(second)))
+    return found, list(left.values())
+
+
+def _exchanged(name: str, places: Sequence[re.Match[str]], marks: tuple[str, str]) -> str:
+    """Return a name in which the mark at some places is the other one."""
+    for place in reversed(places):
+        other = marks[1 - marks.index(place[1])]
+        name = name[: place.start(1)] + other + name[place.end(1) :]
+    return name

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +39,8 @@ def run_in_child(
 ) -> Outcome:
     """Do a job in a child process, with the parameters and errors of `napari_cryonet.jobs.run`.
 
-    Volumes that are given are written into the folder first, because the child reads files.
+    Volumes that are given are written into the folder first, because the child reads files. A
+    child that is to throw everything away has ten seconds to end, then it is killed.
     """
     job = _with_files(job, folder, given or {})
     folder.job_file.write_text(job.text(), encoding="utf-8")
@@ -53,11 +58,15 @@ def run_in_child(
             encoding="utf-8",
         ) as process,
     ):
+        conversation = _Conversation(process, report)
         try:
-            last = _Conversation(process, report).run()
+            last = conversation.run()
         finally:
             if process.poll() is None:
                 process.kill()
+    if not last and conversation.ordered == "discard":
+        folder.end("discarded")
+        raise Cancelled(keep=False)
     return _outcome(job, folder, last, process.returncode)
 
 
@@ -69,7 +78,8 @@ class _Conversation:
         self._report = report
         self._last: dict[str, Any] = {}
         self._region: Box | None = None
-        self._stopped = False
+        self._deadline = math.inf
+        self.ordered = ""
 
     def run(self) -> dict[str, Any]:
         """Converse until the child ends; return its last event."""
@@ -78,7 +88,10 @@ class _Conversation:
         while reader.is_alive():
             reader.join(_POLL_SECONDS)
             self._order()
-        self._process.wait(_PATIENCE_SECONDS)
+            if time.monotonic() > self._deadline:
+                self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_SECONDS)
         return self._last
 
     def _read(self) -> None:
@@ -106,12 +119,15 @@ class _Conversation:
         if region is not None and region != self._region:
             self._region = region
             self._send("want " + " ".join(f"{part.start} {part.stop}" for part in region))
-        if not self._stopped:
-            try:
-                self._report.check()
-            except Cancelled as stop:
-                self._stopped = True
-                self._send("stop" if stop.keep else "discard")
+        try:
+            self._report.check()
+        except Cancelled as stop:
+            order = "stop" if stop.keep else "discard"
+            if order != self.ordered:
+                self.ordered = order
+                self._send(order)
+                if order == "discard":
+                    self._deadline = time.monotonic() + _PATIENCE_SECONDS
 
     def _send(self, order: str) -> None:
         """Write an order; a child that has just ended reads it no more."""
@@ -127,8 +143,9 @@ def _with_files(job: Job, folder: RunFolder, given: Mapping[str, Volume]) -> Job
     """Return the job with file names in the place of volumes that are given."""
     names: dict[str, str] = {}
     for number, (name, volume) in enumerate(given.items()):
-        path = folder.path / "inputs" / f"{number}.mrc"
-        path.parent.mkdir(exist_ok=True)
+        plain = re.sub(r"[^\w .+-]", "_", volume.name).strip() or "volume"
+        path = folder.path / "inputs" / str(number) / f"{plain}.mrc"
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(path, volume, overwrite=True)
         names[name] = str(path)
 
@@ -148,10 +165,12 @@ def _outcome(job: Job, folder: RunFolder, last: dict[str, Any], code: int) -> Ou
             kind = CryonetError
         raise kind(last["error"])
     if last.get("event") != "done":
-        raise TrainingError(
+        what = (
             f"The process that did the work ended unexpectedly (code {code}), perhaps because "
             f"memory ran out. Its last words are in {folder.path / 'child.txt'}."
         )
+        folder.end("failed", error=what)
+        raise TrainingError(what)
     output = Path(job.output) if job.output else folder.result_file(job)
     if job.action == "train":
         return Outcome((output,), model=read_model(output), measures=last["measures"])

@@ -83,6 +83,10 @@ class RunFolder:
         """Where the result goes if the job does not say."""
         return self.path / ("model.safetensors" if job.action == "train" else "result.mrc")
 
+    def begin(self) -> None:
+        """Take away the marker of an earlier end: the run goes on."""
+        (self.path / "done.json").unlink(missing_ok=True)
+
     def end(self, how: End, **figures: Any) -> None:
         """Write the marker that says how the run ended."""
         note = {"state": how, "time": datetime.now(UTC).isoformat(timespec="seconds"), **figures}

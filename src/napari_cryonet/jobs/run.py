@@ -73,6 +73,7 @@ def run(
     """
     if folder is None:
         return _do(job, report, None, given or {}, resume=resume)
+    folder.begin()
     started = time.monotonic()
     logging = LoggingReporter(folder, report)
     with contextlib.closing(logging):
@@ -82,8 +83,9 @@ def run(
             folder.end("stopped" if stop.keep else "discarded")
             raise
         except BaseException as error:
-            logging.say(f"Failed: {error}")
-            folder.end("failed", error=str(error) or type(error).__name__)
+            what = str(error) or type(error).__name__
+            folder.end("failed", error=what)
+            logging.say(f"Failed: {what}")
             raise
     stopped = outcome.measures.get("ended") == "stopped"
     folder.end(

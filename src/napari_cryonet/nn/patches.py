@@ -62,6 +62,8 @@ def hold_out(
     fraction: float,
     side: int,
     score: Callable[[Box], float],
+    *,
+    most: int = 32,
 ) -> tuple[Box, ...]:
     """Choose cubes to hold out of training, spread evenly over strong and weak regions.
 
@@ -72,23 +74,27 @@ def hold_out(
     fraction
         Which part of its voxels to hold out, 0 to 1.
     side
-        Side of the cubes in voxels.
+        Side of the cubes in voxels, halved where fewer than two would fit in.
     score
         How much signal a cube holds, for example the covariance of two halves.
+    most
+        Number of cubes that are enough, so that judging a large volume takes no longer.
 
     Returns
     -------
     tuple of Box
-        At least one cube unless `fraction` is 0, the strongest regions represented.
+        At least one cube unless `fraction` is 0 or the volume is a single voxel, the
+        strongest regions represented.
     """
     sides = [min(side, length) for length in shape]
     grid = [range(0, length - own + 1, own) for length, own in zip(shape, sides, strict=True)]
     cubes = [box(start, sides) for start in product(*grid)]
-    wanted = round(fraction * float(np.prod(shape)) / float(np.prod(sides)))
-    if fraction > 0:
-        wanted = min(max(wanted, 1), max(len(cubes) // 2, 1))
-    if not wanted or len(cubes) < 2:
+    if fraction == 0 or max(shape) == 1:
         return ()
+    if len(cubes) < 2:
+        return hold_out(shape, fraction, side // 2, score, most=most)
+    wanted = round(fraction * float(np.prod(shape)) / float(np.prod(sides)))
+    wanted = min(max(wanted, 1), len(cubes) // 2, most)
     ranked = sorted(cubes, key=score, reverse=True)
     places = np.unique(np.linspace(1, len(ranked) - 1, wanted).astype(int))
     return tuple(ranked[place] for place in places)

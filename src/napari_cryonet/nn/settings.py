@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
+
+from pydantic import field_validator
 
 from napari_cryonet.settings import Settings, setting
 
@@ -56,6 +59,13 @@ class Training(Settings):
     keep_epochs: bool = setting(
         False, "Keep the model of every epoch in the run folder", advanced=True
     )
+
+
+    @field_validator("max_minutes")
+    @classmethod
+    def _unlimited(cls, minutes: float | None) -> float:
+        """Return infinity for no limit, which survives TOML."""
+        return math.inf if minutes is None else minutes
 
 
 class Inference(Settings):

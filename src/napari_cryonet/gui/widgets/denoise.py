@@ -13,10 +13,12 @@ from napari_cryonet.gui.preview import Preview
 from napari_cryonet.gui.room import Room
 from napari_cryonet.gui.runner import Runner, Work
 from napari_cryonet.gui.widgets.halves import HalvesPicker
-from napari_cryonet.jobs import Job, Outcome
+from napari_cryonet.jobs import Job
 from napari_cryonet.methods import table
 from napari_cryonet.types import ModelCard, Volume
 from napari_cryonet.types.model import voxel_size_warning
+
+_APPLYING = "Denoise "
 
 
 class DenoiseWidget(Room):
@@ -39,7 +41,7 @@ class DenoiseWidget(Room):
         for plot in (self.training_plot, self.fsc_plot):
             plot.setVisible(False)
             self.live.addWidget(plot)
-        self.halves.first.currentTextChanged.connect(self.look_at_model)
+        self.halves.changed.connect(self.look_at_model)
 
     def train(self) -> Work:
         """Put a training into the queue, and show its curves and a live preview.
@@ -72,14 +74,15 @@ class DenoiseWidget(Room):
         model = self.chosen_model()
         rows, given = self.halves.rows(training=False)
         job = Job(method=self.method.name, action="apply", inputs=rows, model=str(model))
-        return self.submit(f"Denoise {self.halves.first.currentText()}", job, given)
+        return self.submit(f"{_APPLYING}{self.halves.first.currentText()}", job, given)
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, work: Work) -> None:
         """Show the denoised volume, and what it is worth."""
-        if outcome.volume is None:
+        outcome = work.outcome
+        if outcome is None or outcome.volume is None:
             return
         self._drop_preview()
-        name = f"{self.halves.first.currentText()} denoised"
+        name = f"{work.title.removeprefix(_APPLYING)} denoised"
         self.show_result(replace(outcome.volume, name=name))
         if "fsc_raw" in outcome.measures:
             self.fsc_plot.show_measures(outcome.measures, outcome.volume.scale[0])
@@ -87,10 +90,8 @@ class DenoiseWidget(Room):
 
     def doubts(self, card: ModelCard) -> str:
         """Return a sentence if the voxel size of a model differs from that of the data."""
-        name = self.halves.first.currentText()
-        if name not in self.viewer.layers:
-            return ""
-        thing = to_thing(self.viewer.layers[name])
+        chosen = self.halves.first_layer()
+        thing = None if chosen is None else to_thing(chosen)
         return voxel_size_warning(card, thing.voxel_size) if isinstance(thing, Volume) else ""
 
     def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002

@@ -8,11 +8,13 @@ from typing import Any
 
 import napari
 from napari.layers import Image
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QPushButton,
     QVBoxLayout,
@@ -21,6 +23,9 @@ from qtpy.QtWidgets import (
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.layers import to_thing
+from napari_cryonet.gui.preferences import PLUGIN
+from napari_cryonet.gui.preview import NAME as PREVIEW
+from napari_cryonet.gui.things import KEY
 from napari_cryonet.io.halves import other_half, pairs
 from napari_cryonet.io.mrc import SUFFIXES
 from napari_cryonet.jobs.job import Rows
@@ -37,7 +42,14 @@ class HalvesPicker(QWidget):
     ----------
     viewer
         Its image layers are on offer.
+
+    Attributes
+    ----------
+    changed
+        Emitted when other layers are chosen, or the chosen ones are renamed.
     """
+
+    changed = Signal()
 
     def __init__(self, viewer: napari.viewer.ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,7 +65,11 @@ class HalvesPicker(QWidget):
         self.more.setMaximumHeight(90)
         self.more.setVisible(False)
         self.more.setToolTip("Further pairs to train on; double-click to take one off the list")
+        self.alone = QLabel()
+        self.alone.setWordWrap(True)
+        self.alone.setVisible(False)
         self._pairs: list[tuple[str, str]] = []
+        self._offered: list[Any] = []
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Half 1", self.first)
@@ -66,28 +82,39 @@ class HalvesPicker(QWidget):
         layout.addLayout(form)
         layout.addLayout(buttons)
         layout.addWidget(self.more)
-        self.first.currentTextChanged.connect(self._find_other)
+        layout.addWidget(self.alone)
+        self.first.currentIndexChanged.connect(self._find_other)
+        self.second.currentIndexChanged.connect(self._on_second)
         self.open_button.clicked.connect(self._on_open)
         self.more_button.clicked.connect(self._on_more)
         self.more.itemDoubleClicked.connect(self._on_less)
-        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.renamed):
             event.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
-        """Offer the image layers that are there now."""
-        names = [layer.name for layer in self._viewer.layers if _suits(layer)]
-        for box, extra in ((self.first, []), (self.second, [_NONE])):
-            chosen = box.currentText()
-            box.blockSignals(True)
-            box.clear()
-            box.addItems([*extra, *names])
-            box.setCurrentText(chosen if chosen in names else (names or extra or [""])[0])
-            box.blockSignals(False)
-        found, _ = pairs(names)
-        if found and self.second.currentText() in ("", _NONE, self.first.currentText()):
-            self.first.setCurrentText(found[0][0])
-            self.second.setCurrentText(found[0][1])
+        """Offer the image layers that are there now; keep the choice, or take a new pair."""
+        before, chosen = self._offered, (self.first_layer(), self.second_layer())
+        self._offered = [layer for layer in self._viewer.layers if _suits(layer)]
+        new = [layer for layer in self._offered if layer not in before]
+        first, second = self._choice(*chosen, new)
+        names = [layer.name for layer in self._offered]
+        for box, items in ((self.first, names), (self.second, [_NONE, *names])):
+            with QSignalBlocker(box):
+                box.clear()
+                box.addItems(items)
+        self._choose(first, second)
+
+    def first_layer(self) -> Any:
+        """Return the layer that is chosen as half 1, None if there is none."""
+        index = self.first.currentIndex()
+        return self._offered[index] if index >= 0 else None
+
+    def second_layer(self) -> Any:
+        """Return the layer that is chosen as half 2, None if there is none."""
+        index = self.second.currentIndex()
+        return self._offered[index - 1] if index >= 1 else None
 
     def layers(self) -> list[Any]:
         """Return the layers that are chosen: two halves, or one.
@@ -95,13 +122,12 @@ class HalvesPicker(QWidget):
         Raises
         ------
         DataError
-            If none is, or the layer is gone.
+            If none is.
         """
-        names = [self.first.currentText(), self.second.currentText()]
-        chosen = [name for name in names if name in self._viewer.layers]
-        if not chosen:
+        if self.first_layer() is None:
             raise DataError("Open two half maps, or an even and an odd tomogram, first.")
-        return [self._viewer.layers[name] for name in chosen]
+        both = (self.first_layer(), self.second_layer())
+        return [layer for layer in both if layer is not None]
 
     def rows(self, *, training: bool) -> tuple[Rows, Mapping[str, Volume]]:
         """Return the inputs of a job, and the volumes that its names stand for.
@@ -132,21 +158,48 @@ class HalvesPicker(QWidget):
             raise DataError("Half 1 and half 2 are the same layer; choose two halves.")
         return (tuple(given), *(self._pairs if training else ())), given
 
-    def _find_other(self, name: str) -> None:
-        """Choose the other half by its name."""
-        by_name = {self.second.itemText(n).lower(): n for n in range(self.second.count())}
-        found = next((by_name[each] for each in other_half(name) if each in by_name), None)
-        self.second.setCurrentIndex(0 if found is None else found)
+    def _choice(self, first: Any, second: Any, new: list[Any]) -> tuple[Any, Any]:
+        """Return which layers to choose: the same as before, or a pair that has come."""
+        offered = self._offered
+        if first in offered and second in offered:
+            return first, second
+        by_name = {layer.name: layer for layer in offered}
+        found = [(by_name[one], by_name[two]) for one, two in pairs(by_name)[0]]
+        if first in offered:
+            found = [pair for pair in found if any(layer in new for layer in pair)]
+            found.sort(key=lambda pair: first not in pair)
+            return found[0] if found else (first, None)
+        return found[0] if found else (offered[0] if offered else None, None)
+
+    def _choose(self, first: Any, second: Any) -> None:
+        """Choose two of the layers on offer."""
+        with QSignalBlocker(self.first), QSignalBlocker(self.second):
+            self.first.setCurrentIndex(-1 if first is None else self._offered.index(first))
+            self.second.setCurrentIndex(0 if second is None else 1 + self._offered.index(second))
+        self.changed.emit()
+
+    def _find_other(self) -> None:
+        """Choose the other half by the name of the first."""
+        first = self.first_layer()
+        by_name = {layer.name.lower(): layer for layer in self._offered}
+        others = other_half(first.name) if first is not None else ()
+        self._choose(first, next((by_name[each] for each in others if each in by_name), None))
+
+    def _on_second(self) -> None:
+        """Tell that another half 2 was chosen."""
+        self.changed.emit()
 
     def _on_open(self) -> None:
         """Open files as layers and choose the pair among them."""
         names, _ = QFileDialog.getOpenFileNames(self, "Open two halves", "", _FILTER)
         if not names:
             return
-        layers = self._viewer.open(names, plugin="napari-cryonet")
-        self.first.setCurrentText(layers[0].name)
+        opened = self._viewer.open(sorted(names), plugin=PLUGIN)
+        layers = [layer for layer in opened if _suits(layer)]
         if len(layers) == 2:
-            self.second.setCurrentText(layers[1].name)
+            self._choose(*layers)
+        elif layers:
+            self.first.setCurrentIndex(self._offered.index(layers[0]))
 
     def _on_more(self) -> None:
         """Add pairs of files to train on."""
@@ -159,15 +212,16 @@ class HalvesPicker(QWidget):
         Parameters
         ----------
         names
-            Files; those whose other half is missing are left out and named in the list.
+            Files; those whose other half is missing are left out and named below the list.
         """
         found, rest = pairs(names)
         for pair in found:
-            self._pairs.append(pair)
-            self.more.addItem(" + ".join(Path(name).name for name in pair))
+            if pair not in self._pairs:
+                self._pairs.append(pair)
+                self.more.addItem(" + ".join(Path(name).name for name in pair))
         self.more.setVisible(bool(self._pairs))
-        missing = ", ".join(Path(name).name for name in rest)
-        self.more_button.setText(f"No other half: {missing}" if missing else "More pairs…")
+        self.alone.setText(f"No other half: {', '.join(Path(name).name for name in rest)}")
+        self.alone.setVisible(bool(rest))
 
     def _on_less(self) -> None:
         """Take a pair off the list."""
@@ -179,4 +233,6 @@ class HalvesPicker(QWidget):
 
 def _suits(layer: Any) -> bool:
     """Whether a layer can be a half: a three-dimensional image that is not a preview."""
-    return isinstance(layer, Image) and layer.ndim == 3 and not layer.rgb
+    if not isinstance(layer, Image) or layer.ndim != 3 or layer.rgb:
+        return False
+    return not layer.metadata.get(KEY, {}).get(PREVIEW)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from html import escape
 from pathlib import Path
 
-from qtpy.QtCore import QFileSystemWatcher, Qt
+from qtpy.QtCore import QFileSystemWatcher, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -69,14 +70,18 @@ class ModelsWidget(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the cards of all models again."""
-        paths = sorted(models_folder().glob(f"*{SUFFIX}"))
-        self.table.setRowCount(len(paths))
-        for row, path in enumerate(paths):
-            for column, text in enumerate(_cells(path)):
-                item = QTableWidgetItem(text)
-                item.setData(Qt.ItemDataRole.UserRole, str(path))
-                self.table.setItem(row, column, item)
+        """Read the cards of all models again; the same model stays selected."""
+        chosen, paths = self.chosen(), sorted(models_folder().glob(f"*{SUFFIX}"))
+        with QSignalBlocker(self.table):
+            self.table.clearSelection()
+            self.table.setRowCount(len(paths))
+            for row, path in enumerate(paths):
+                for column, text in enumerate(_cells(path)):
+                    item = QTableWidgetItem(text)
+                    item.setData(Qt.ItemDataRole.UserRole, str(path))
+                    self.table.setItem(row, column, item)
+            if chosen in paths:
+                self.table.selectRow(paths.index(chosen))
         self._on_select()
 
     def chosen(self) -> Path | None:
@@ -144,9 +149,13 @@ class ModelsWidget(QWidget):
             return
         answer = QMessageBox.question(self, "Delete the model", f"Delete {path.stem} for good?")
         if answer == QMessageBox.StandardButton.Yes:
-            path.unlink()
-            self.details.setText(f"{path.stem} is deleted.")
+            try:
+                path.unlink()
+            except OSError as error:
+                self.details.setText(f"Cannot delete {path}: {error.strerror}.")
+                return
             self.refresh()
+            self.details.setText(f"{escape(path.stem)} is deleted.")
 
 
 def _cells(path: Path) -> tuple[str, ...]:
@@ -165,10 +174,11 @@ def _details(path: Path) -> str:
         card = read_card(path)
     except CryonetError as error:
         return str(error)
-    inputs = ", ".join(str(each.get("name", "?")) for each in card.inputs) or "unknown data"
+    names = ", ".join(str(each.get("name", "?")) for each in card.inputs) or "unknown data"
     training = card.training
     return (
-        f"<b>{path.stem}</b><br>Trained on {inputs} at {_size(card) or 'unknown'} Å per voxel, "
+        f"<b>{escape(path.stem)}</b><br>Trained on {escape(names)} at "
+        f"{_size(card) or 'unknown'} Å per voxel, "
         f"{training.get('steps', '?')} steps in {training.get('seconds', 0) / 60:.1f} min on "
         f"{training.get('device', 'an unknown device')}; ended: {training.get('ended', '?')}.<br>"
         f"Quality is the correlation with the truth in held-out cubes, estimated across the "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -84,13 +83,13 @@ def apply(
     compute = choose(settings.device, settings.precision)
     report.say(f"Denoising on {compute}.")
     network = load(model, compute)
-    direct = given[0].shape == things[0].shape and into is not None
-    target = into if direct and into is not None else np.empty(given[0].shape, np.float32)
+    same_grid = given[0].shape == things[0].shape
+    target = into if same_grid and into is not None else np.empty(given[0].shape, np.float32)
     work = _Work(given, model, settings, network, compute, report, target)
     work.run()
     title = f"Denoised by Noise2Noise, CryoNet {model.card.product}."
     result = given[0].changed(target, title, name=f"{things[0].name} denoised")
-    if not direct:
+    if not same_grid:
         back = resampled(result, things[0].scale[0], things[0].shape)
         result = result.changed(back.data, "Resampled back.", voxel_size=things[0].voxel_size)
         if into is not None:
@@ -120,7 +119,8 @@ def training_gains(
         Factors of ``raw`` and ``denoised`` in shells of equal width up to Nyquist.
     """
     total: Spectra | None = None
-    for tile in islice(Grid(128, 0, 8).tiles(pair.first.shape), _MEASURED_TILES):
+    grid = Grid(fitting_side(128, 0, compute), 0, 8)
+    for tile in _some(grid.tiles(pair.first.shape)):
         first, second = pair.read(tile.read)
         made = [
             predict(network, mixtures(*halves, mixing)[0], compute)
@@ -146,7 +146,7 @@ class _Work:
     report: Reporter
     target: NDArray[np.float32]
     spectra: Spectra | None = field(default=None, init=False)
-    measured: int = field(default=0, init=False)
+    measured: set[tuple[int, ...]] = field(default_factory=set, init=False)
 
     def run(self) -> None:
         """Fill the target."""
@@ -167,7 +167,9 @@ class _Work:
         )
         self.denoised = _scratch(self.target) if mixed else self.target
         part = _Part(self.report, 0.0, 0.9 if mixed else 1.0)
-        over_tiles(shape, Grid(side, margin, multiple), self._denoise, self.compute, part)
+        grid = Grid(side, margin, multiple)
+        self.measured = {_start(tile) for tile in _some(grid.tiles(shape))}
+        over_tiles(shape, grid, self._denoise, self.compute, part)
         if mixed:
             self.gains = self._gains()
             grid = Grid(side, _FILTER_MARGIN)
@@ -219,8 +221,8 @@ class _Work:
         denoised: tuple[NDArray[np.float32], NDArray[np.float32]],
         tile: Tile,
     ) -> None:
-        """Add the spectra of a tile to those of the tiles before."""
-        if self.measured >= _MEASURED_TILES:
+        """Add the spectra of a tile to those of the tiles before, if it is one of the sample."""
+        if _start(tile) not in self.measured:
             return
         inner = tile.inner
         found = Spectra.measure(
@@ -230,7 +232,6 @@ class _Work:
             _SHELLS,
         )
         self.spectra = found if self.spectra is None else self.spectra + found
-        self.measured += 1
 
     def _gains(self) -> tuple[Real, Real]:
         """Return the factors of raw and denoised: measured here, or in the training."""
@@ -278,6 +279,16 @@ def _check(things: Sequence[Volume]) -> None:
             )
     if len(things) == 2:
         check_pair(things[0], things[1])
+
+
+def _some(tiles: Sequence[Tile]) -> Sequence[Tile]:
+    """Return a few tiles, spread evenly over all."""
+    return tiles[:: -(-len(tiles) // _MEASURED_TILES)]
+
+
+def _start(tile: Tile) -> tuple[int, ...]:
+    """Return the voxel at which a tile begins, the same for the first of its pieces."""
+    return tuple(part.start for part in tile.write)
 
 
 def _scratch(like: NDArray[np.float32]) -> NDArray[np.float32]:

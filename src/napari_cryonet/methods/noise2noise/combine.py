@@ -17,6 +17,8 @@ from napari_cryonet.signal.shells import Real, backward, shell_gain, shell_sum, 
 
 _LEAST = 1e-4
 _LEAST_FSC = 0.05
+_ROUNDS = 20
+_EMPTY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +96,21 @@ class Spectra:
     def gains(self) -> tuple[Real, Real]:
         """Return the factors of the raw average and of the denoised volume in each shell.
 
-        Both lie between 0 and 1, so that a shell of pure noise can never be amplified.
+        They are the best that lie between 0 and 1, so that a shell of pure noise can never
+        be amplified. Each in turn is made the best for the other, as where a network only
+        scales its input many pairs are equally good, and the first guess may be any. A
+        shell between those of small pieces, where nothing was measured, is like its
+        neighbours.
         """
         determinant = self.raw * self.denoised - self.shared**2
         floor = np.maximum(determinant, _LEAST * self.raw * self.denoised)
         cross = self.signal * self.denoised - self.kept * self.shared
         raw = np.clip(_ratio(cross, floor), 0, 1)
-        denoised = np.clip(_ratio(self.kept - raw * self.shared, self.denoised), 0, 1)
-        return raw, denoised
+        for _ in range(_ROUNDS):
+            denoised = np.clip(_ratio(self.kept - raw * self.shared, self.denoised), 0, 1)
+            raw = np.clip(_ratio(self.signal - denoised * self.shared, self.raw), 0, 1)
+        measured = self.raw > _EMPTY * self.raw.max()
+        return _filled(raw, measured), _filled(denoised, measured)
 
     def fsc_raw(self) -> Real:
         """Return the FSC of the raw average with the truth, estimated from the halves."""
@@ -136,6 +145,14 @@ def combine(
     mixed = spectrum(raw) * shell_gain(shape, gains[0])
     mixed += spectrum(denoised) * shell_gain(shape, gains[1])
     return backward(mixed, shape)
+
+
+def _filled(gain: Real, measured: NDArray[np.bool_]) -> Real:
+    """Return a gain in which shells without data lie between their neighbours."""
+    if not measured.any():
+        return gain
+    shells = np.arange(len(gain))
+    return np.interp(shells, shells[measured], gain[measured])
 
 
 def _ratio(above: Real, below: Real) -> Real:

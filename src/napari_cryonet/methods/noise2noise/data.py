@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,15 @@ def prepare(
         held,
         group_for(first, settings),
     )
+
+
+def of_one_size(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs with patches of one size, which fit into all of them in every turn."""
+    sides = np.min([pair.sampler.sides for pair in pairs], axis=0)
+    if any(pair.rotations == "rotations" for pair in pairs):
+        sides[:] = sides.min()
+    common = tuple(int(side) for side in sides)
+    return [replace(pair, sampler=replace(pair.sampler, sides=common)) for pair in pairs]
 
 
 def on_grid(volume: Volume, settings: TrainSettings, report: Reporter) -> Volume:

@@ -31,9 +31,11 @@ from napari_cryonet.nn.tiles import padded, predict
 from napari_cryonet.reporting import Box
 from napari_cryonet.signal.correlate import cross_half
 from napari_cryonet.types import Volume
+from napari_cryonet.types.volume import ZYX
 
 Values = NDArray[np.float32]
 _CONTEXT = 8
+_AT_ONCE = 8
 
 
 def mixtures(first: Values, second: Values, mixing: float) -> tuple[Values, Values]:
@@ -46,6 +48,8 @@ def mixtures(first: Values, second: Values, mixing: float) -> tuple[Values, Valu
     mixing
         α: 1 returns the halves themselves.
     """
+    if mixing == 1:
+        return first, second
     two = np.float32(2)
     mean, half = (first + second) / two, (first - second) / two
     return mean + np.float32(mixing) * half, mean - half / np.float32(mixing)
@@ -115,14 +119,16 @@ class HalvesLearner:
     def preview(self, network: nn.Module, region: Box) -> Volume:
         """Return a denoised region of the first pair, with its place and grey values."""
         pair, like = self.pairs[0], self.volume
+        region, size = _on_its_grid(region, like, pair.first.shape)
         around, inner = _window(region, pair.first.shape, _CONTEXT)
         given, _ = mixtures(*pair.read(around), self.settings.mixing)
         made = pair.scaling.backward(predict(network, given, self.compute)[inner])
         z, y, x = (
-            start + part.start * size
-            for start, part, size in zip(like.origin, region, like.scale, strict=True)
+            start + part.start * own
+            for start, part, own in zip(like.origin, region, size, strict=True)
         )
-        return like.changed(made, "Preview.", origin=(z, y, x), name=f"{like.name} preview")
+        fields = {"origin": (z, y, x), "voxel_size": like.voxel_size and size}
+        return like.changed(made, "Preview.", name=f"{like.name} preview", **fields)
 
     def _judged(self, network: nn.Module, pair: Pair) -> tuple[Values, ...]:
         """Return what was made of the held-out cubes, target and halves there, as lines."""
@@ -130,7 +136,8 @@ class HalvesLearner:
         halves = [pair.read(around) for around, _ in windows]
         first, second = (np.stack(half) for half in zip(*halves, strict=True))
         given, target = mixtures(first, second, self.settings.mixing)
-        made = predict(network, given, self.compute)
+        some = (given[start : start + _AT_ONCE] for start in range(0, len(given), _AT_ONCE))
+        made = np.concatenate([predict(network, cubes, self.compute) for cubes in some])
         return tuple(
             np.concatenate(
                 [cube[inner].ravel() for cube, (_, inner) in zip(each, windows, strict=True)]
@@ -154,6 +161,16 @@ class HalvesLearner:
             turn.apply(torch.from_numpy(values)) for values in (given, target, counted)
         )
         return given_, target_, counted_
+
+
+def _on_its_grid(region: Box, like: Volume, shape: tuple[int, ...]) -> tuple[Box, ZYX]:
+    """Return a region of a volume on the grid it was resampled to, and that voxel size."""
+    parts, sizes = [], []
+    for part, own, length, size in zip(region, like.shape, shape, like.scale, strict=True):
+        start = min(part.start * length // own, length - 1)
+        parts.append(slice(start, max(start + 1, -(-part.stop * length // own))))
+        sizes.append(size * own / length)
+    return (parts[0], parts[1], parts[2]), (sizes[0], sizes[1], sizes[2])
 
 
 def _window(region: Box, shape: tuple[int, ...], margin: int) -> tuple[Box, Box]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_cryonet.errors import DataError
 from napari_cryonet.io import write_model
 from napari_cryonet.methods.noise2noise.apply import training_gains
-from napari_cryonet.methods.noise2noise.data import Pair, describe, prepare
+from napari_cryonet.methods.noise2noise.data import Pair, describe, of_one_size, prepare
 from napari_cryonet.methods.noise2noise.network import specification
 from napari_cryonet.methods.noise2noise.objective import HalvesLearner
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
@@ -71,6 +71,7 @@ def train(
     held = 0.0 if validation else None
     pairs = [prepare(each, settings, multiple, report, held_out=held) for each in things]
     judges = [prepare(each, settings, multiple, report, held_out=0.5) for each in validation]
+    pairs = of_one_size(pairs)
     learner = HalvesLearner(network, pairs, judges or pairs, settings, compute, things[0][0])
     inputs = describe(things)
 
