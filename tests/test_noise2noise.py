@@ -186,7 +186,7 @@ def test_grey_values_are_those_of_the_input(learnt, result):
     slope, offset = np.polyfit(truth, found, 1)
     assert 0.75 < slope < 1.05
     assert slope * SHIFT + offset == pytest.approx(SHIFT, abs=0.1 * SCALE)
-    assert found.mean() == pytest.approx(learnt.data.raw.mean(), abs=0.05 * SCALE)
+    assert found.mean() == pytest.approx(learnt.data.raw.mean(), rel=1e-6)
 
 
 def test_what_is_known_about_the_volume_is_kept(learnt, result):
@@ -239,7 +239,7 @@ def test_a_single_volume_is_denoised_as_well(learnt):
     assert measures == {}
     found = correlation(volume.data, data.truth)
     assert found > best_gaussian(data) + 0.02
-    assert volume.data.mean() == pytest.approx(data.raw.mean(), abs=0.05 * SCALE)
+    assert volume.data.mean() == pytest.approx(data.raw.mean(), rel=1e-6)
     assert report.steps[-1]["done"] == report.steps[-1]["total"]
 
 
@@ -253,7 +253,8 @@ def test_keeping_nothing_gives_the_network_alone(learnt, small):
         expected.append(predict(network, mixtures(one, two, 0.5)[0], compute))
     mean = (expected[0] + expected[1]) / 2 * both.std() + both.mean()
     assert_near(alone.data, mean, 1e-5)
-    assert set(measures) == {"fsc_raw", "fsc_denoised", "gains"}
+    assert measures["gains"] == {"raw": [0.0] * 64, "denoised": [1.0] * 64}
+    assert len(measures["fsc_raw"]) == len(measures["fsc_denoised"]) == 64
     assert np.abs(applied(small.pair, learnt.model) - alone.data).max() > 0.01
 
 
@@ -276,7 +277,8 @@ def test_a_model_from_a_file_gives_the_same(learnt, small, tmp_path):
     path = tmp_path / "model.safetensors"
     write_model(path, learnt.model)
     again = read_model(path)
-    assert again.card == learnt.model.card
+    assert again.card.model_dump_json() == learnt.model.card.model_dump_json()
+    assert TrainSettings.load(again.card.settings) == learnt.settings
     np.testing.assert_array_equal(applied(small.pair, again), applied(small.pair, learnt.model))
     np.testing.assert_array_equal(
         applied([small.first], again), applied([small.first], learnt.model)
@@ -292,15 +294,14 @@ def test_the_size_of_the_pieces_does_not_matter(learnt, small, side, margin, cou
     assert_near(parts, whole, 1e-5)
 
 
-@pytest.mark.parametrize("side", [16, 24])
-def test_the_size_of_the_pieces_matters_little_for_the_mixture(learnt, side):
+def test_the_size_of_the_pieces_matters_little_for_the_mixture(learnt, small):
     """Its filters and the measured spectra see the borders of pieces."""
-    whole = applied(learnt.data.pair, learnt.model)
-    parts = applied(learnt.data.pair, learnt.model, tile=side)
+    whole = applied(small.pair, learnt.model)
+    parts = applied(small.pair, learnt.model, tile=16)
     span = whole.max() - whole.min()
-    assert np.sqrt(((parts - whole) ** 2).mean()) < 5e-3 * span
-    good = correlation(whole, learnt.data.truth)
-    assert correlation(parts, learnt.data.truth) == pytest.approx(good, abs=0.01)
+    assert np.sqrt(((parts - whole) ** 2).mean()) < 0.03 * span
+    good = correlation(whole, small.truth)
+    assert correlation(parts, small.truth) == pytest.approx(good, abs=0.015)
 
 
 def test_the_result_can_go_into_a_memory_map(learnt, small, tmp_path):
@@ -351,12 +352,12 @@ def test_memory_that_runs_out_makes_the_pieces_smaller(learnt, small, monkeypatc
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return self.network(image)
 
-    expected = applied(small.pair, learnt.model, keep="off")
+    values = {"keep": "off", "margin": 4}
+    expected = applied(small.pair, learnt.model, tile=16, **values)
     monkeypatch.setattr(applying, "load", lambda *given: Limited(load(*given)))
     report = RecordingReporter()
-    settings = apply_settings(keep="off", margin=20)
-    found, measures = apply(small.pair, learnt.model, settings, report)
-    assert "Memory ran out" in report.said[-1]
+    found, measures = apply(small.pair, learnt.model, apply_settings(**values), report)
+    assert report.said[-1] == "Memory ran out; going on with pieces of 16 voxels."
     assert_near(found.data, expected, 1e-5)
     assert np.isfinite(measures["fsc_raw"]).all()
 
@@ -477,7 +478,7 @@ def test_every_kind_of_training_gives_a_model_that_can_be_applied(tiny, values):
     assert model.card.network["kind"] == settings.network
     assert ("quality" in model.card.training) is (settings.held_out > 0)
     found = finite(tiny.pair, model)
-    assert found.mean() == pytest.approx(tiny.raw.mean(), abs=0.5 * SCALE)
+    assert found.mean() == pytest.approx(tiny.raw.mean(), rel=1e-5)
     assert correlation(found, tiny.raw) > 0.3
 
 
@@ -548,7 +549,7 @@ def test_data_of_another_voxel_size_are_resampled_there_and_back(tiny):
     np.testing.assert_array_equal(volume.data, into)
     assert volume.voxel_size == tiny.first.voxel_size
     assert volume.history[-1] == "Resampled back."
-    assert into.mean() == pytest.approx(tiny.raw.mean(), abs=0.2 * SCALE)
+    assert into.mean() == pytest.approx(tiny.raw.mean(), rel=1e-5)
 
 
 def test_previews_are_volumes_at_their_place(tiny):

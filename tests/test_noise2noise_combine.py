@@ -43,7 +43,7 @@ def power(volume, count=COUNT):
 def test_gains_are_those_of_least_squares(passed, error):
     spectra = exact(passed, error=error)
     raw, denoised = spectra.gains()
-    for shell in range(COUNT):
+    for shell in range(1, COUNT):
         matrix = np.array(
             [
                 [spectra.raw[shell], spectra.shared[shell]],
@@ -58,20 +58,28 @@ def test_gains_are_those_of_least_squares(passed, error):
 
 def test_a_perfect_network_is_taken_as_it_is():
     raw, denoised = exact(1.0).gains()
-    np.testing.assert_allclose(raw, 0, atol=1e-9)
-    np.testing.assert_allclose(denoised, 1, atol=1e-9)
+    np.testing.assert_allclose(raw[1:], 0, atol=1e-9)
+    np.testing.assert_allclose(denoised[1:], 1, atol=1e-9)
+
+
+def test_the_mean_is_always_that_of_the_raw_average(rng):
+    assert [gain[0] for gain in exact(0.5, error=3.0).gains()] == [1, 0]
+    raw, denoised = 7 + noise((9, 10, 12), rng), noise((9, 10, 12), rng)
+    mixed = combine(raw, denoised, exact(1.0).gains())
+    assert mixed.mean() == pytest.approx(raw.mean(), rel=1e-5)
 
 
 def test_a_network_that_invents_is_left_out_and_the_rest_is_wiener_filtered():
     raw, denoised = exact(0.0, error=1.0).gains()
     np.testing.assert_allclose(denoised, 0, atol=1e-9)
-    np.testing.assert_allclose(raw, SIGNAL / (SIGNAL + NOISE / 2))
+    np.testing.assert_allclose(raw[1:], (SIGNAL / (SIGNAL + NOISE / 2))[1:])
 
 
 @pytest.mark.parametrize("own", [1.0, 0.5])
 def test_a_network_that_only_scales_its_input_adds_nothing(own):
     raw, denoised = exact(0.0, own=own).gains()
-    np.testing.assert_allclose(raw + own * denoised, SIGNAL / (SIGNAL + NOISE / 2), atol=1e-3)
+    wiener = SIGNAL / (SIGNAL + NOISE / 2)
+    np.testing.assert_allclose((raw + own * denoised)[1:], wiener[1:], atol=1e-3)
 
 
 def test_the_fsc_of_the_raw_average_follows_from_the_halves():
@@ -84,17 +92,25 @@ def test_the_fsc_of_the_raw_average_follows_from_the_halves():
 @pytest.mark.parametrize(("passed", "own", "error"), [(1, 0, 0.2), (0.5, 0.3, 0.1), (0, 1, 0)])
 def test_the_mixture_is_as_good_as_least_squares_can_be(passed, own, error):
     spectra = exact(passed, own, error)
-    found = spectra.fsc_mixed()
     a, b = spectra.gains()
+    found = spectra.fsc_mixed((a, b))
     inside = (a < 1) & (b < 1) & (a + b > 0)
+    assert inside.sum() > 10
     explained = (a * spectra.signal + b * spectra.kept) / spectra.signal
     np.testing.assert_allclose(found[inside] ** 2, explained[inside], atol=1e-3)
     assert (found[inside] >= spectra.fsc_raw()[inside] - 1e-3).all()
 
 
+def test_the_fsc_of_either_alone_is_that_of_a_mixture_without_the_other():
+    spectra, one, zero = exact(0.8, error=0.1), np.ones(COUNT), np.zeros(COUNT)
+    np.testing.assert_allclose(spectra.fsc_mixed((one, zero)), spectra.fsc_raw())
+    expected = 0.8 * SIGNAL / np.sqrt(SIGNAL * (0.64 * SIGNAL + 0.1 * NOISE))
+    np.testing.assert_allclose(spectra.fsc_mixed((zero, one)), expected)
+
+
 def test_where_the_halves_have_nothing_in_common_nothing_is_claimed():
     none = Spectra(0 * SIGNAL, SIGNAL, NOISE, NOISE, 0 * NOISE)
-    assert np.isnan(none.fsc_mixed()).all()
+    assert np.isnan(none.fsc_mixed(none.gains())).all()
     assert (none.fsc_raw() == 0).all()
 
 
@@ -109,6 +125,14 @@ def test_gains_lie_between_nothing_and_all_whatever_is_measured(rng):
             assert np.isfinite(gain).all()
             assert gain.min() >= 0
             assert gain.max() <= 1
+
+
+def test_where_nothing_was_measured_nothing_is_added():
+    nothing = np.zeros(COUNT)
+    raw, denoised = Spectra(nothing, nothing, nothing, nothing, nothing).gains()
+    assert raw.tolist() == [1.0] + [0.0] * (COUNT - 1)
+    assert denoised.tolist() == [0.0] * COUNT
+    assert (nothing == 0).all()
 
 
 def test_no_other_gains_within_the_bounds_are_better(rng):
@@ -127,7 +151,7 @@ def test_no_other_gains_within_the_bounds_are_better(rng):
 
     def error(a, b):
         own = a**2 * spectra.raw + b**2 * spectra.denoised + 2 * a * b * spectra.shared
-        return own - 2 * a * spectra.signal - 2 * b * spectra.kept
+        return (own - 2 * a * spectra.signal - 2 * b * spectra.kept)[1:]
 
     for _ in range(200):
         other = rng.random((2, COUNT))
@@ -199,10 +223,8 @@ def test_shells_between_those_of_small_pieces_are_like_their_neighbours(rng):
     empty = found.raw < 1e-6 * found.raw.max()
     assert empty[:8].all()
     for gain in found.gains():
-        known = np.flatnonzero(~empty)
-        np.testing.assert_allclose(
-            gain[empty], np.interp(np.flatnonzero(empty), known, gain[known]), atol=1e-12
-        )
+        known, filled = np.flatnonzero(~empty), np.flatnonzero(empty)[1:]
+        np.testing.assert_allclose(gain[filled], np.interp(filled, known, gain[known]), atol=1e-12)
     assert sum(found.gains())[:9].min() > 0.5
 
 

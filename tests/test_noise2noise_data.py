@@ -21,7 +21,7 @@ from napari_cryonet.methods.noise2noise.settings import TrainSettings
 from napari_cryonet.nn.patches import outside
 from napari_cryonet.reporting import Cancelled, RecordingReporter, SilentReporter
 from napari_cryonet.types import Volume
-from phantom import blobs, halves, noise
+from phantom import Stopping, blobs, halves, noise
 
 
 def settings_of(**values):
@@ -106,9 +106,12 @@ def test_constant_halves_are_refused():
         prepare(pair, settings_of(), 4, SilentReporter())
 
 
-def test_stop_is_heard_while_data_are_read(rng):
+@pytest.mark.parametrize("at_check", [1, 2, 3, 10])
+def test_stop_is_heard_while_data_are_read(at_check, rng):
+    report = Stopping(at_check=at_check)
     with pytest.raises(Cancelled):
-        prepared(halves((16, 16, 16), rng), report=RecordingReporter(stop_after=0))
+        prepared(halves((24, 24, 24), rng), report=report)
+    assert report.checks == at_check
 
 
 @pytest.mark.parametrize(

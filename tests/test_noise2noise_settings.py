@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -49,6 +50,14 @@ def test_settings_survive_toml(kind, changed, tmp_path):
     assert kind.from_toml(path) == settings
     path.write_text(toml_text(settings.explicit()), encoding="utf-8")
     assert kind.from_toml(path) == settings
+
+
+def test_a_time_limit_that_is_taken_away_stays_away(tmp_path):
+    settings = TrainSettings.load({"max_minutes": None})
+    path = tmp_path / "settings.toml"
+    path.write_text(toml_text(settings.to_dict()), encoding="utf-8")
+    assert TrainSettings.from_toml(path).max_minutes == math.inf
+    assert TrainSettings.from_toml(path) == settings
 
 
 @pytest.mark.parametrize("kind", BOTH)

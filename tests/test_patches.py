@@ -49,6 +49,14 @@ def test_every_patch_holds_one_of_the_centres(rng):
     assert (held > 60).all()
 
 
+def test_a_centre_may_lie_anywhere_in_its_patch(rng):
+    sampler = Sampler((30, 30, 30), (4, 5, 6), np.array([[15, 15, 15]]))
+    drawn = [sampler.draw(rng) for _ in range(200)]
+    for axis, side in enumerate(sampler.sides):
+        places = {15 - region[axis].start for region in drawn}
+        assert places == set(range(side))
+
+
 def test_equal_seeds_draw_equal_patches():
     sampler = Sampler((30, 30, 30), (8, 8, 8))
     one, two = (np.random.default_rng((3, step)) for step in (1, 1))

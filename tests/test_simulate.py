@@ -71,9 +71,9 @@ def test_the_seed_decides():
     assert correlation(first.truth.data, other.truth.data) < 0.95
 
 
-@pytest.mark.parametrize("arguments", [(8, 1.5), (64, 3.0)])
+@pytest.mark.parametrize("arguments", [(8, 1.5), (64, 3.0), (32, 1.5)])
 def test_impossible_half_maps_are_refused(arguments):
-    with pytest.raises(DataError, match=r"at least 24|best"):
+    with pytest.raises(DataError, match=r"at least 24|best|60 Å"):
         half_map_pair(*arguments)
 
 

@@ -134,4 +134,4 @@ def _orders() -> Iterator[IO[str]]:
     Python must not end while it does.
     """
     with open(0, "rb", buffering=0, closefd=False) as raw:
-        yield cast("IO[str]", (line.decode() for line in raw))
+        yield cast("IO[str]", (line.decode(errors="replace") for line in raw))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ class TrainingPlot(QWidget):
             self._losses.append((step, self._mean))
             if len(self._losses) > _MOST_POINTS:
                 self._losses = self._losses[::2]
-        if (quality := metrics.get("quality")) is not None:
+        quality = metrics.get("quality")
+        if quality is not None and math.isfinite(quality):
             self._qualities.append((step, quality))
         self._draw()
 

@@ -41,7 +41,7 @@ class Preview:
         self._work = work
         self._shown: Image | None = None
         viewer.dims.events.current_step.connect(self.look)
-        viewer.camera.events.center.connect(self.look)
+        viewer.scene.camera.events.center.connect(self.look)
         work.previewed.connect(self.show)
         work.ended.connect(self.release)
         self.look()
@@ -75,7 +75,7 @@ class Preview:
     def release(self) -> None:
         """Follow the window no more; the last preview stays."""
         self._viewer.dims.events.current_step.disconnect(self.look)
-        self._viewer.camera.events.center.disconnect(self.look)
+        self._viewer.scene.camera.events.center.disconnect(self.look)
 
     def remove(self) -> None:
         """Take the preview away."""
@@ -99,15 +99,17 @@ def visible_region(viewer: napari.viewer.ViewerModel, layer: Any) -> Box:
         raise DataError(f"{layer.name} has {len(shape)} axes; a volume z, y, x is needed here.")
     others = viewer.dims.ndim - 3  # axes of other layers come first
     centre = list(viewer.dims.point[-3:])
-    for axis, position in zip(viewer.dims.displayed[-2:], viewer.camera.center[-2:], strict=True):
+    for axis, position in zip(
+        viewer.dims.displayed[-2:], viewer.scene.camera.center[-2:], strict=True
+    ):
         if axis >= others:
             centre[axis - others] = position
     place = [round(float(n)) for n in layer.world_to_data(centre)[-3:]]
     across = next(axis - others for axis in viewer.dims.order if axis >= others)
     side = round(_MOST_VOXELS**0.5)
     region = []
-    for axis, (length, middle) in enumerate(zip(shape, place, strict=True)):
+    for axis, (length, voxel) in enumerate(zip(shape, place, strict=True)):
         size = 1 if axis == across else min(length, side)
-        start = min(max(middle - size // 2, 0), length - size)
+        start = min(max(voxel - size // 2, 0), length - size)
         region.append(slice(start, start + size))
     return region[0], region[1], region[2]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from napari_cryonet.gui.layers import LayerData, layer_data
 from napari_cryonet.simulate import even_odd_tomogram, half_map_pair
 
+_NOISE = 1.2
+"""Correlation length of the noise in voxels: the longer, the more of it is in view."""
+
 
 def half_maps() -> list[LayerData]:
     """Return the half maps of a simulated protein, with mask and truth hidden.
@@ -14,7 +17,7 @@ def half_maps() -> list[LayerData]:
     list of tuple
         Layers of 96 × 96 × 96 voxels of 1.5 Å; the visible one is on top.
     """
-    pair = half_map_pair()
+    pair = half_map_pair(correlation=_NOISE)
     return [
         *_hidden(layer_data(pair.truth)),
         *_hidden(layer_data(pair.mask)),

@@ -8,6 +8,7 @@ Each line on the standard output is one event: ``step``, ``say``, ``preview``, a
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,8 @@ import numpy as np
 
 from napari_cryonet.reporting import Box, Cancelled
 from napari_cryonet.types import Volume
+
+_WANT = re.compile(r"want((?: \d+){6})")
 
 
 class EventReporter:
@@ -69,12 +72,11 @@ class EventReporter:
         self.event("preview", path=str(path), origin=thing.origin, name=thing.name)
 
     def _listen(self, orders: IO[str]) -> None:
-        """Take orders until there are no more."""
+        """Take orders until there are no more; what is none is passed over."""
         for line in orders:
-            word, *numbers = line.split()
-            if word == "want":
-                low_high = [int(number) for number in numbers]
-                z, y, x = (slice(*low_high[start : start + 2]) for start in (0, 2, 4))
-                self._region = (z, y, x) if low_high else None
-            else:
-                self._stop = word
+            if line.strip() in ("stop", "discard"):
+                self._stop = line.strip()
+            elif order := _WANT.fullmatch(line.strip()):
+                limits = [int(number) for number in order[1].split()]
+                z, y, x = (slice(*limits[start : start + 2]) for start in (0, 2, 4))
+                self._region = (z, y, x)

@@ -60,7 +60,6 @@ class Training(Settings):
         False, "Keep the model of every epoch in the run folder", advanced=True
     )
 
-
     @field_validator("max_minutes")
     @classmethod
     def _unlimited(cls, minutes: float | None) -> float:

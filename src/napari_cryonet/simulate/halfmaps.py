@@ -26,6 +26,7 @@ from napari_cryonet.types import Volume
 Floats = NDArray[np.floating[Any]]
 
 THRESHOLD = 0.143
+_SMALLEST_BOX = 60.0
 _SYMMETRY = 4
 _PACKING = 9.6
 _TURN, _RISE = np.deg2rad(100.0), 1.5
@@ -76,7 +77,7 @@ def half_map_pair(
     side
         Voxels along each edge of the box, at least 24.
     voxel_size
-        Å per voxel.
+        Å per voxel; the box has to be at least 60 Å wide for the molecule to fit in.
     seed
         Chooses both the molecule and the noise.
     resolution
@@ -91,6 +92,10 @@ def half_map_pair(
     """
     if side < 24:
         raise DataError(f"The box has {side} voxels along an edge; at least 24 are needed.")
+    if side * voxel_size < _SMALLEST_BOX:
+        raise DataError(
+            f"The box is {side * voxel_size:g} Å wide; the molecule needs {_SMALLEST_BOX:g} Å."
+        )
     if resolution < 2 * voxel_size:
         raise DataError(
             f"Voxels of {voxel_size} Å hold {2 * voxel_size} Å at the best; {resolution} Å was "

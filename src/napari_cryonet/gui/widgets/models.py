@@ -71,15 +71,16 @@ class ModelsWidget(QWidget):
 
     def refresh(self) -> None:
         """Read the cards of all models again; the same model stays selected."""
-        chosen, paths = self.chosen(), sorted(models_folder().glob(f"*{SUFFIX}"))
+        chosen = self.chosen()
+        paths = sorted(models_folder().glob(f"*{SUFFIX}"), key=lambda path: path.stem)
         with QSignalBlocker(self.table):
-            self.table.clearSelection()
             self.table.setRowCount(len(paths))
             for row, path in enumerate(paths):
                 for column, text in enumerate(_cells(path)):
                     item = QTableWidgetItem(text)
                     item.setData(Qt.ItemDataRole.UserRole, str(path))
                     self.table.setItem(row, column, item)
+            self.table.clearSelection()
             if chosen in paths:
                 self.table.selectRow(paths.index(chosen))
         self._on_select()

@@ -179,8 +179,9 @@ class _Work:
         """Return what was measured across the halves."""
         if self.spectra is None:
             return {}
-        raw, denoised = self.spectra.gains()
-        estimate = self.spectra.fsc_mixed()
+        alone = np.zeros(_SHELLS), np.ones(_SHELLS)
+        raw, denoised = alone if self.settings.keep == "off" else self.spectra.gains()
+        estimate = self.spectra.fsc_mixed((raw, denoised))
         return {
             "fsc_raw": self.spectra.fsc_raw().round(4).tolist(),
             "fsc_denoised": [None if np.isnan(v) else round(float(v), 4) for v in estimate],

@@ -100,7 +100,7 @@ class Spectra:
         be amplified. Each in turn is made the best for the other, as where a network only
         scales its input many pairs are equally good, and the first guess may be any. A
         shell between those of small pieces, where nothing was measured, is like its
-        neighbours.
+        neighbours. The first shell, which holds the mean, is that of the raw average.
         """
         determinant = self.raw * self.denoised - self.shared**2
         floor = np.maximum(determinant, _LEAST * self.raw * self.denoised)
@@ -110,19 +110,26 @@ class Spectra:
             denoised = np.clip(_ratio(self.kept - raw * self.shared, self.denoised), 0, 1)
             raw = np.clip(_ratio(self.signal - denoised * self.shared, self.raw), 0, 1)
         measured = self.raw > _EMPTY * self.raw.max()
-        return _filled(raw, measured), _filled(denoised, measured)
+        raw, denoised = _filled(raw, measured), _filled(denoised, measured)
+        raw[0], denoised[0] = 1, 0
+        return raw, denoised
 
     def fsc_raw(self) -> Real:
         """Return the FSC of the raw average with the truth, estimated from the halves."""
         fsc = np.clip(_ratio(self.signal, 2 * self.raw - self.signal), 0, 1)
         return np.sqrt(2 * fsc / (1 + fsc))
 
-    def fsc_mixed(self) -> Real:
-        """Return the FSC of the mixture with the truth, estimated across halves.
+    def fsc_mixed(self, gains: tuple[Real, Real]) -> Real:
+        """Return the FSC of a mixture with the truth, estimated across halves.
 
         nan where the halves have too little in common to tell.
+
+        Parameters
+        ----------
+        gains
+            The factors of the raw average and of the denoised volume in each shell.
         """
-        a, b = self.gains()
+        a, b = gains
         power = a**2 * self.raw + 2 * a * b * self.shared + b**2 * self.denoised
         shared = a * self.signal + b * self.kept
         estimate = _ratio(shared, np.sqrt(np.maximum(self.signal * power, 0)))
@@ -150,7 +157,7 @@ def combine(
 def _filled(gain: Real, measured: NDArray[np.bool_]) -> Real:
     """Return a gain in which shells without data lie between their neighbours."""
     if not measured.any():
-        return gain
+        return gain.copy()
     shells = np.arange(len(gain))
     return np.interp(shells, shells[measured], gain[measured])
 

@@ -96,6 +96,7 @@ def prepare(
     report.check()
 
     def covariance(region: Box) -> float:
+        report.check()
         one = scaling.forward(first.data[region])
         two = scaling.forward(second.data[region])
         return float(np.vdot(one - one.mean(), two - two.mean()))
