@@ -456,7 +456,8 @@ def test_steps_sentences_and_previews_of_a_child_are_passed_on(
         print("a library has something to say")
         event("say", message="Größe.")
         event("step", done=1, total=4, metrics={{"loss": float("nan"), "step": 1}})
-        event("preview", path={str(tmp_path / "preview.npy")!r}, origin=[1, 2, 3], name="p")
+        event("preview", path={str(tmp_path / "preview.npy")!r}, origin=[1, 2, 3], name="p",
+              voxel_size=[4, 5, 6])
         """,
         report,
         result=files.first,
@@ -464,7 +465,9 @@ def test_steps_sentences_and_previews_of_a_child_are_passed_on(
     assert report.said == ["Größe."]
     assert report.steps[0]["step"] == 1
     assert report.steps[0]["loss"] != report.steps[0]["loss"]
-    assert (report.previews[0].shape, report.previews[0].origin) == ((1, 2, 3), (1, 2, 3))
+    (preview,) = report.previews
+    assert (preview.shape, preview.origin, preview.name) == ((1, 2, 3), (1, 2, 3), "p")
+    assert preview.voxel_size == (4, 5, 6)
     assert outcome.files == (folder.path / "result.mrc",)
     assert outcome.volume.shape == (24, 26, 28)
     assert outcome.measures == {"ended": "steps", "fsc": [None, 0.5]}
@@ -595,6 +598,7 @@ def test_events_are_lines_of_json(tmp_path: Path) -> None:
         {"event": "say", "message": "Größe."},
     ]
     assert (events[2]["origin"], events[2]["name"]) == ([1, 2, 3], "p")
+    assert events[2]["voxel_size"] is None
     assert np.load(events[2]["path"]).shape == (1, 2, 3)
     assert [path.name for path in tmp_path.iterdir()] == ["preview.npy"]
     assert report.wanted() is None

@@ -34,11 +34,13 @@ class Shifting:
     steps_per_epoch: int = 5
     clock: Any = None
     losses: list[float] = field(default_factory=list)
+    drawn: list[float] = field(default_factory=list)
     modes: list[bool] = field(default_factory=list)
     regions: list[Any] = field(default_factory=list)
 
     def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
         image = torch.from_numpy(random.standard_normal((2, 1, 8, 8, 8)).astype(np.float32))
+        self.drawn.append(float(image.sum()))
         out = network(image + 0.1 * torch.randn_like(image)).float()
         loss = (out - image.roll(1, -1)).square().mean()
         self.losses.append(float(loss.detach()))
@@ -173,6 +175,13 @@ def test_equal_seeds_repeat_a_training_and_others_do_not():
     one, two = (loop_of(fresh(), seed=3).run().weights for _ in range(2))
     assert_same(one, two)
     assert differ(one, loop_of(fresh(), seed=4).run().weights)
+
+
+def test_every_step_draws_other_data():
+    one, two = fresh(), fresh()
+    loop_of(one, seed=3).run()
+    loop_of(two, seed=4).run()
+    assert len({*one.drawn, *two.drawn}) == 24
 
 
 def test_validation_does_not_change_what_is_learnt():

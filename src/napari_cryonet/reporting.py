@@ -67,6 +67,60 @@ class SilentReporter:
         """Do nothing."""
 
 
+class PassingReporter:
+    """Passes everything on; the base of reporters that do something besides.
+
+    Parameters
+    ----------
+    report
+        The reporter to pass everything on to.
+    """
+
+    def __init__(self, report: Reporter) -> None:
+        self.report = report
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Pass a step on."""
+        self.report.step(done, total, **metrics)
+
+    def say(self, message: str) -> None:
+        """Pass a sentence on."""
+        self.report.say(message)
+
+    def check(self) -> None:
+        """Ask whether to stop."""
+        self.report.check()
+
+    def wanted(self) -> Box | None:
+        """Ask whether a preview is wanted."""
+        return self.report.wanted()
+
+    def preview(self, thing: Any) -> None:
+        """Pass a preview on."""
+        self.report.preview(thing)
+
+
+class PartReporter(PassingReporter):
+    """Reports one part of some work, as the share of the whole that it is.
+
+    Parameters
+    ----------
+    report
+        The reporter of the whole.
+    start, stop
+        The shares of the whole at which the part begins and ends.
+    """
+
+    def __init__(self, report: Reporter, start: float, stop: float) -> None:
+        super().__init__(report)
+        self._start, self._stop = start, stop
+
+    def step(self, done: float, total: float, **metrics: float) -> None:
+        """Report a step of the part as one of the whole."""
+        share = self._start + (self._stop - self._start) * done / total
+        super().step(share * total, total, **metrics)
+
+
 @dataclass
 class RecordingReporter(SilentReporter):
     """Keeps all it is told; can be made to cancel after a number of steps.

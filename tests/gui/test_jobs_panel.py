@@ -77,7 +77,7 @@ def test_a_state_has_its_words_and_buttons(view, work, state, text, stop, discar
 
 
 def test_the_bar_is_full_only_if_there_is_something_to_keep(view, work):
-    work.stepped.emit(25.0, 100.0, {})
+    work._stepping.emit(25.0, 100.0, {})
     become(work, "stopped")
     assert view.state.text() == "Stopped before there was anything to keep"
     assert view.bar.value() == 250
@@ -90,7 +90,7 @@ def test_the_bar_follows_the_steps(view, work):
     assert view.bar.value() == 0
     become(work, "running")
     for done, total, shown in ((1.0, 4.0, 250), (3.0, 4.0, 750), (0.0, 0.0, 0), (4.0, 4.0, 1000)):
-        work.stepped.emit(done, total, {})
+        work._stepping.emit(done, total, {})
         assert view.bar.value() == shown
     become(work, "done")
     assert view.bar.value() == 1000
@@ -99,7 +99,7 @@ def test_the_bar_follows_the_steps(view, work):
 def test_the_time_left_is_shown(view, work):
     become(work, "running")
     work.started -= 30
-    work.stepped.emit(1.0, 4.0, {})
+    work._stepping.emit(1.0, 4.0, {})
     assert view.state.text() == "Running, 1 min 30 s left"
 
 
@@ -116,11 +116,11 @@ def test_a_failure_is_a_sentence_and_its_details_are_in_the_log(view, work):
 
 
 def test_the_log_has_all_that_was_said_and_opens_at_a_click(qtbot, work):
-    work.said.emit("Before the view.")
+    work._saying.emit("Before the view.")
     view = JobView(work)
     qtbot.addWidget(view)
     view.show()
-    work.said.emit("After it.")
+    work._saying.emit("After it.")
     assert view.log.toPlainText() == "Before the view.\nAfter it."
     assert not view.log.isVisible()
     qtbot.mouseClick(view.log_button, Qt.MouseButton.LeftButton)
@@ -160,7 +160,7 @@ def test_a_view_may_go_before_its_job_ends(qtbot, jobs):
     view.deleteLater()
     del view
     qtbot.wait(20)
-    work.said.emit("to nobody")
+    work._saying.emit("to nobody")
     work.stop()
     qtbot.waitUntil(lambda: work.has_ended)
 
@@ -202,7 +202,7 @@ def test_jobs_that_have_ended_are_cleared_away(panel, jobs, qtbot):
 def test_the_time_left_goes_down_between_two_steps(panel, jobs, qtbot):
     work = jobs.add(Work("endless", endless))
     qtbot.waitUntil(lambda: work.state == "running")
-    work.stepped.emit(50.0, 100.0, {})
+    work._stepping.emit(50.0, 100.0, {})
     work.started -= 10
     panel._clock.timeout.emit()
     assert panel.views[0].state.text() == "Running, 10 s left"

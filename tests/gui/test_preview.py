@@ -220,6 +220,17 @@ def test_a_voxel_size_that_is_set_meanwhile_counts(viewer, layer, work):
     del preview
 
 
+def test_a_preview_of_resampled_data_is_as_large_as_what_it_shows(viewer, layer, work):
+    preview = Preview(viewer, layer, work)
+    origin = tuple(world(layer, 6, 10, 20))
+    for size in ((8.0, 4.0, 5.0), VOXEL):
+        work.previewed.emit(Volume(np.ones((1, 15, 25), "f4"), size, origin))
+        one = viewer.layers["preview"]
+        assert tuple(one.scale) == size
+        assert tuple(one.translate[:2]) == origin[:2]
+    del preview
+
+
 def test_a_preview_is_taken_away_when_asked(viewer, layer, work):
     preview = Preview(viewer, layer, work)
     preview.remove()

@@ -324,6 +324,24 @@ def test_all_is_heard_in_the_main_thread(follow, wait):
     assert told.work.progress == (1, 4)
 
 
+def test_nothing_is_lost_to_who_listens_late(jobs, wait):
+    def do(report: Any) -> Outcome:
+        report.say("At once.")
+        report.step(1, 4)
+        report.preview("picture")
+        begun.set()
+        return Outcome()
+
+    begun = threading.Event()
+    work = jobs.add(Work("quick", do))
+    assert begun.wait(5)
+    view, told = JobView(work), Told(work)
+    wait(told)
+    assert (told.said, told.steps, told.previews) == (["At once."], [(1, 4, {})], ["picture"])
+    assert view.log.toPlainText() == "At once."
+    view.deleteLater()
+
+
 def test_new_jobs_are_announced_and_ended_ones_forgotten(jobs, follow, wait):
     added: list[Work] = []
     jobs.added.connect(added.append)
@@ -422,12 +440,14 @@ runner._warm_up = lambda: None
 application = QApplication([])
 jobs = runner.runner()
 work = jobs.add(runner.Work("endless", endless))
+while work.state != "running":
+    application.processEvents()
 """
 
 
 @pytest.mark.parametrize(
     "ending",
-    ["QTimer.singleShot(100, application.quit); application.exec()", "application.processEvents()"],
+    ["QTimer.singleShot(100, application.quit); application.exec()", "time.sleep(0.1)"],
 )
 def test_work_ends_with_the_program(ending):
     done = run_python(PROGRAM + ending)
@@ -559,10 +579,12 @@ def test_a_training_is_stopped_and_kept(
 def test_a_process_that_is_killed_is_a_failure(jobs, wait, training, preferences, qtbot, tmp_path):
     preferences["isolation"] = "process"
     told = Told(jobs.submit(training(steps=10**6, max_minutes=5.0)))
-    qtbot.waitUntil(lambda: bool(told.steps), timeout=60_000)
-    children = [each for each in psutil.Process().children() if "--events" in each.cmdline()]
-    assert len(children) == 1
-    children[0].kill()
+
+    def children() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if "--events" in each.cmdline()]
+
+    qtbot.waitUntil(lambda: bool(children()), timeout=SOON)
+    children()[0].kill()
     wait(told)
     assert told.work.state == "failed"
     assert "ended unexpectedly (code" in told.work.error

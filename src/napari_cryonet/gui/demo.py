@@ -36,9 +36,10 @@ def open_window(folder: Path) -> napari.Viewer:
     FileProblem
         If one of them is not there.
     """
+    maps = [read(folder / name) for name in _FILES]
     viewer = napari.Viewer(title="CryoNet demo")
-    for name in _FILES:
-        for data in layer_data(read(folder / name)):
+    for each in maps:
+        for data in layer_data(each):
             layer = viewer.add_layer(Layer.create(*data))
             layer.rendering = "iso"
             layer.iso_threshold = sum(layer.contrast_limits) / 2

@@ -57,19 +57,21 @@ class Preview:
         if layer not in self._viewer.layers or not isinstance(before, Volume):
             return
         ((data, attributes, _),) = layer_data(volume)
-        for name in ("scale", "units", "axis_labels"):
+        for name in ("units", "axis_labels"):
             attributes[name] = getattr(layer, name)
+        coarser = np.divide(volume.voxel_size or before.scale, before.scale)  # if resampled
+        scale = layer.scale * coarser
         start = np.subtract(volume.origin, before.origin) / before.scale  # in voxels
         width = layer.extent.world[1] - layer.extent.world[0]
         place = layer.translate + start * layer.scale + [0, 0, _GAP * width[-1]]
         if self._shown is None or self._shown not in self._viewer.layers:
-            attributes |= {"name": NAME, "translate": place}
+            attributes |= {"name": NAME, "scale": scale, "translate": place}
             attributes["metadata"][KEY][NAME] = True
             self._shown = self._viewer.add_image(data, **attributes)
             self._viewer.layers.selection = [layer]
             return
         self._shown.data = data
-        self._shown.translate = place
+        self._shown.scale, self._shown.translate = scale, place
         self._shown.contrast_limits = contrast_limits(data)
 
     def release(self) -> None:

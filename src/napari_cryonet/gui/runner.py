@@ -67,6 +67,9 @@ class Order:
 class Work(QObject):
     """One job in the queue, as the main thread sees it.
 
+    What the worker thread tells comes in by signals of its own and is passed on from the main
+    thread, so that nothing is lost to who connects right after the job was queued.
+
     Parameters
     ----------
     title
@@ -94,6 +97,9 @@ class Work(QObject):
     changed = Signal()
     ended = Signal()
     _arrived = Signal(str, str, str)
+    _stepping = Signal(float, float, dict)
+    _saying = Signal(str)
+    _previewing = Signal(object)
 
     def __init__(self, title: str, do: Doing) -> None:
         super().__init__()
@@ -110,8 +116,9 @@ class Work(QObject):
         self._stop = ""
         self._begun = threading.Lock()  # taken by the worker, or by a stop that came before it
         self._arrived.connect(self._on_arrived)
-        self.stepped.connect(self._on_step)
-        self.said.connect(self._on_said)
+        self._stepping.connect(self._on_step)
+        self._saying.connect(self._on_said)
+        self._previewing.connect(self.previewed)
 
     @property
     def has_ended(self) -> bool:
@@ -188,12 +195,14 @@ class Work(QObject):
             self.ended.emit()
 
     def _on_said(self, message: str) -> None:
-        """Keep a sentence."""
+        """Keep a sentence, and pass it on."""
         self.log.append(message)
+        self.said.emit(message)
 
-    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
-        """Remember how far it is."""
+    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:
+        """Remember how far it is, and pass it on."""
         self.progress = (done, total)
+        self.stepped.emit(done, total, metrics)
 
 
 class Runner(QObject):
@@ -280,11 +289,11 @@ class _Link:
         now = time.monotonic()
         if "quality" in metrics or done >= total or now - self._last >= _LEAST_SECONDS:
             self._last = now
-            self._work.stepped.emit(float(done), float(total), metrics)
+            self._work._stepping.emit(float(done), float(total), metrics)
 
     def say(self, message: str) -> None:
         """Emit a sentence."""
-        self._work.said.emit(message)
+        self._work._saying.emit(message)
 
     def check(self) -> None:
         """Raise if the work has been asked to stop."""
@@ -296,7 +305,7 @@ class _Link:
 
     def preview(self, thing: Any) -> None:
         """Emit a preview."""
-        self._work.previewed.emit(thing)
+        self._work._previewing.emit(thing)
 
 
 def _warm_up() -> None:

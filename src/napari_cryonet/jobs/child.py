@@ -107,9 +107,8 @@ class _Conversation:
             elif kind == "say":
                 self._report.say(event["message"])
             elif kind == "preview":
-                data = np.load(event["path"], allow_pickle=False)
-                z, y, x = event["origin"]
-                self._report.preview(Volume(data, origin=(z, y, x), name=event["name"]))
+                data = np.load(event.pop("path"), allow_pickle=False)
+                self._report.preview(Volume(data, **_tuples(event)))
             else:
                 self._last = {"event": kind, **event}
 
@@ -137,6 +136,13 @@ class _Conversation:
                 self._process.stdin.flush()
             except BrokenPipeError:
                 self._process.stdin = None
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with tuples for the lists that JSON makes of them."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
 
 
 def _with_files(job: Job, folder: RunFolder, given: Mapping[str, Volume]) -> Job:

@@ -69,7 +69,8 @@ class EventReporter:
         part = path.with_suffix(".part.npy")
         np.save(part, thing.data, allow_pickle=False)
         part.replace(path)
-        self.event("preview", path=str(path), origin=thing.origin, name=thing.name)
+        place = {"origin": thing.origin, "voxel_size": thing.voxel_size}
+        self.event("preview", path=str(path), name=thing.name, **place)
 
     def _listen(self, orders: IO[str]) -> None:
         """Take orders until there are no more; what is none is passed over."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from napari_cryonet.errors import FileProblem
 from napari_cryonet.io.atomic import replacing
 from napari_cryonet.jobs.job import Job
-from napari_cryonet.reporting import Box, Reporter
+from napari_cryonet.reporting import PassingReporter, Reporter
 
 End = Literal["done", "stopped", "discarded", "failed"]
 _METRICS = ("step", "epoch", "seconds", "loss", "quality", "learning_rate")
@@ -102,7 +102,7 @@ class RunFolder:
         return note
 
 
-class LoggingReporter:
+class LoggingReporter(PassingReporter):
     """Writes log and metrics of a run into its folder, and passes everything on.
 
     Parameters
@@ -114,7 +114,7 @@ class LoggingReporter:
     """
 
     def __init__(self, folder: RunFolder, report: Reporter) -> None:
-        self._report = report
+        super().__init__(report)
         self._log = (folder.path / "log.txt").open("a", encoding="utf-8", buffering=1)
         path = folder.path / "metrics.csv"
         new = not path.exists()
@@ -127,24 +127,12 @@ class LoggingReporter:
         """Write the figures of a step, if it has any, and pass it on."""
         if metrics:
             self._rows.writerow(metrics)
-        self._report.step(done, total, **metrics)
+        super().step(done, total, **metrics)
 
     def say(self, message: str) -> None:
         """Write a sentence with the time, and pass it on."""
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
-        self._report.say(message)
-
-    def check(self) -> None:
-        """Ask whether to stop."""
-        self._report.check()
-
-    def wanted(self) -> Box | None:
-        """Ask whether a preview is wanted."""
-        return self._report.wanted()
-
-    def preview(self, thing: Any) -> None:
-        """Pass a preview on."""
-        self._report.preview(thing)
+        super().say(message)
 
     def close(self) -> None:
         """Close both files."""

@@ -104,6 +104,11 @@ class Grid:
             yield slice(max(0, start - margin), min(length, stop + margin)), slice(start, stop)
 
 
+def some(tiles: Sequence[Tile], most: int) -> Sequence[Tile]:
+    """Return up to a number of tiles, spread evenly over all."""
+    return tiles[:: -(-len(tiles) // most)]
+
+
 def over_tiles(
     shape: tuple[int, ...],
     grid: Grid,

@@ -167,7 +167,6 @@ class HalvesPicker(QWidget):
         found = [(by_name[one], by_name[two]) for one, two in pairs(by_name)[0]]
         if first in offered:
             found = [pair for pair in found if any(layer in new for layer in pair)]
-            found.sort(key=lambda pair: first not in pair)
             return found[0] if found else (first, None)
         return found[0] if found else (offered[0] if offered else None, None)
 

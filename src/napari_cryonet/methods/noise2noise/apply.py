@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.noise2noise.combine import Spectra, combine
-from napari_cryonet.methods.noise2noise.data import Pair, on_grid
-from napari_cryonet.methods.noise2noise.objective import mixtures
+from napari_cryonet.methods.noise2noise.combine import SHELLS, Spectra, combine
+from napari_cryonet.methods.noise2noise.data import on_grid
+from napari_cryonet.methods.noise2noise.objective import Values, mixtures
 from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
 from napari_cryonet.nn.augment import spread
 from napari_cryonet.nn.device import Compute, choose
-from napari_cryonet.nn.tiles import Grid, Tick, Tile, fitting_side, over_tiles, predict
+from napari_cryonet.nn.tiles import Grid, Tick, Tile, fitting_side, over_tiles, predict, some
 from napari_cryonet.nn.weights import load
-from napari_cryonet.reporting import Reporter
+from napari_cryonet.reporting import PartReporter, Reporter
 from napari_cryonet.signal.normalise import Scaling, measure
 from napari_cryonet.signal.resample import resampled
 from napari_cryonet.signal.shells import Real
@@ -28,7 +28,6 @@ from napari_cryonet.types import Model, Volume
 from napari_cryonet.types.model import voxel_size_warning
 from napari_cryonet.types.volume import check_pair
 
-_SHELLS = 64
 _FILTER_MARGIN = 32
 _MEASURED_TILES = 8
 _IN_MEMORY = 1 << 29
@@ -97,43 +96,6 @@ def apply(
     return result, work.measures()
 
 
-def training_gains(
-    network: nn.Module, pair: Pair, mixing: float, compute: Compute
-) -> dict[str, list[float]]:
-    """Measure on training data how to mix raw and denoised, for inputs without halves.
-
-    Parameters
-    ----------
-    network
-        Trained, in evaluation mode.
-    pair
-        The data it was trained on.
-    mixing
-        α of the training.
-    compute
-        Device and precision.
-
-    Returns
-    -------
-    dict
-        Factors of ``raw`` and ``denoised`` in shells of equal width up to Nyquist.
-    """
-    total: Spectra | None = None
-    grid = Grid(fitting_side(128, 0, compute), 0, 8)
-    for tile in _some(grid.tiles(pair.first.shape)):
-        first, second = pair.read(tile.read)
-        made = [
-            predict(network, mixtures(*halves, mixing)[0], compute)
-            for halves in ((first, second), (second, first))
-        ]
-        found = Spectra.measure((first, second), (made[0], made[1]), mixing, _SHELLS)
-        total = found if total is None else total + found
-    if total is None:
-        return {}
-    raw, denoised = total.gains()
-    return {"raw": raw.round(4).tolist(), "denoised": denoised.round(4).tolist()}
-
-
 @dataclass
 class _Work:
     """One application: the network over all tiles, then the mixing of the shells."""
@@ -166,25 +128,25 @@ class _Work:
             len(self.volumes) == 2 or bool(card.extra.get("gains"))
         )
         self.denoised = _scratch(self.target) if mixed else self.target
-        part = _Part(self.report, 0.0, 0.9 if mixed else 1.0)
+        part = PartReporter(self.report, 0.0, 0.9 if mixed else 1.0)
         grid = Grid(side, margin, multiple)
-        self.measured = {_start(tile) for tile in _some(grid.tiles(shape))}
+        self.measured = {_start(tile) for tile in some(grid.tiles(shape), _MEASURED_TILES)}
         over_tiles(shape, grid, self._denoise, self.compute, part)
         if mixed:
             self.gains = self._gains()
             grid = Grid(side, _FILTER_MARGIN)
-            over_tiles(shape, grid, self._mix, self.compute, _Part(self.report, 0.9, 1.0))
+            over_tiles(shape, grid, self._mix, self.compute, PartReporter(self.report, 0.9, 1.0))
 
     def measures(self) -> dict[str, Any]:
         """Return what was measured across the halves."""
         if self.spectra is None:
             return {}
-        alone = np.zeros(_SHELLS), np.ones(_SHELLS)
+        alone = np.zeros(SHELLS), np.ones(SHELLS)
         raw, denoised = alone if self.settings.keep == "off" else self.spectra.gains()
         estimate = self.spectra.fsc_mixed((raw, denoised))
         return {
-            "fsc_raw": self.spectra.fsc_raw().round(4).tolist(),
-            "fsc_denoised": [None if np.isnan(v) else round(float(v), 4) for v in estimate],
+            "fsc_raw": _known(self.spectra.fsc_raw()),
+            "fsc_denoised": _known(estimate),
             "gains": {"raw": raw.round(4).tolist(), "denoised": denoised.round(4).tolist()},
         }
 
@@ -195,20 +157,8 @@ class _Work:
             made = predict(self.network, values[0], self.compute, self.turns, tick)
         else:
             one, two = values
-            first = predict(
-                self.network,
-                mixtures(one, two, self.mixing)[0],
-                self.compute,
-                self.turns,
-                lambda share: tick(share / 2),
-            )
-            second = predict(
-                self.network,
-                mixtures(two, one, self.mixing)[0],
-                self.compute,
-                self.turns,
-                lambda share: tick(0.5 + share / 2),
-            )
+            first = self._half((one, two), lambda share: tick(share / 2))
+            second = self._half((two, one), lambda share: tick(0.5 + share / 2))
             self._measure((one, two), (first, second), tile)
             made = (first + second) / np.float32(2)
         kept = made[tile.inner]
@@ -216,10 +166,15 @@ class _Work:
             self.scaling.backward(kept) if self.denoised is self.target else kept
         )
 
+    def _half(self, halves: tuple[Values, Values], tick: Tick) -> Values:
+        """Denoise the mixture of two halves that is nearer to the first."""
+        given, _ = mixtures(*halves, self.mixing)
+        return predict(self.network, given, self.compute, self.turns, tick)
+
     def _measure(
         self,
-        halves: tuple[NDArray[np.float32], NDArray[np.float32]],
-        denoised: tuple[NDArray[np.float32], NDArray[np.float32]],
+        halves: tuple[Values, Values],
+        denoised: tuple[Values, Values],
         tile: Tile,
     ) -> None:
         """Add the spectra of a tile to those of the tiles before, if it is one of the sample."""
@@ -230,7 +185,7 @@ class _Work:
             (halves[0][inner], halves[1][inner]),
             (denoised[0][inner], denoised[1][inner]),
             self.mixing,
-            _SHELLS,
+            SHELLS,
         )
         self.spectra = found if self.spectra is None else self.spectra + found
 
@@ -250,24 +205,6 @@ class _Work:
         tick(1.0)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A reporter for one part of the work, between two shares of the whole."""
-
-    report: Reporter
-    start: float
-    stop: float
-
-    def step(self, done: float, total: float, **metrics: float) -> None:
-        """Report a step of the part as one of the whole."""
-        share = self.start + (self.stop - self.start) * done / total
-        self.report.step(share * total, total, **metrics)
-
-    def __getattr__(self, name: str) -> Any:
-        """Leave all else to the reporter of the whole."""
-        return getattr(self.report, name)
-
-
 def _check(things: Sequence[Volume]) -> None:
     """Raise unless there are one or two volumes that fit together."""
     if len(things) not in (1, 2):
@@ -282,9 +219,9 @@ def _check(things: Sequence[Volume]) -> None:
         check_pair(things[0], things[1])
 
 
-def _some(tiles: Sequence[Tile]) -> Sequence[Tile]:
-    """Return a few tiles, spread evenly over all."""
-    return tiles[:: -(-len(tiles) // _MEASURED_TILES)]
+def _known(values: Real) -> list[float | None]:
+    """Return rounded values with None for what is not known, ready for JSON."""
+    return [None if np.isnan(value) else round(float(value), 4) for value in values]
 
 
 def _start(tile: Tile) -> tuple[int, ...]:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from napari_cryonet.signal.shells import Real, backward, shell_gain, shell_sum, spectrum
 
+SHELLS = 64
+"""How many shells there are from 0 to Nyquist."""
+
 _LEAST = 1e-4
 _LEAST_FSC = 0.05
-_ROUNDS = 20
 _EMPTY = 1e-6
 
 
@@ -97,27 +99,29 @@ class Spectra:
         """Return the factors of the raw average and of the denoised volume in each shell.
 
         They are the best that lie between 0 and 1, so that a shell of pure noise can never
-        be amplified. Each in turn is made the best for the other, as where a network only
-        scales its input many pairs are equally good, and the first guess may be any. A
-        shell between those of small pieces, where nothing was measured, is like its
-        neighbours. The first shell, which holds the mean, is that of the raw average.
+        be amplified. Where a network only scales its input, many pairs are equally good and
+        the first guess is any: each is then made the best for the other. A shell between
+        those of small pieces, where nothing was measured, is like its neighbours. The first
+        shell, which holds the mean, is that of the raw average.
         """
         determinant = self.raw * self.denoised - self.shared**2
         floor = np.maximum(determinant, _LEAST * self.raw * self.denoised)
         cross = self.signal * self.denoised - self.kept * self.shared
         raw = np.clip(_ratio(cross, floor), 0, 1)
-        for _ in range(_ROUNDS):
-            denoised = np.clip(_ratio(self.kept - raw * self.shared, self.denoised), 0, 1)
-            raw = np.clip(_ratio(self.signal - denoised * self.shared, self.raw), 0, 1)
+        denoised = np.clip(_ratio(self.kept - raw * self.shared, self.denoised), 0, 1)
+        raw = np.clip(_ratio(self.signal - denoised * self.shared, self.raw), 0, 1)
         measured = self.raw > _EMPTY * self.raw.max()
         raw, denoised = _filled(raw, measured), _filled(denoised, measured)
         raw[0], denoised[0] = 1, 0
         return raw, denoised
 
     def fsc_raw(self) -> Real:
-        """Return the FSC of the raw average with the truth, estimated from the halves."""
+        """Return the FSC of the raw average with the truth, estimated from the halves.
+
+        nan where a shell holds nothing, as some do in small volumes.
+        """
         fsc = np.clip(_ratio(self.signal, 2 * self.raw - self.signal), 0, 1)
-        return np.sqrt(2 * fsc / (1 + fsc))
+        return np.where(self.raw > 0, np.sqrt(2 * fsc / (1 + fsc)), np.nan)
 
     def fsc_mixed(self, gains: tuple[Real, Real]) -> Real:
         """Return the FSC of a mixture with the truth, estimated across halves.

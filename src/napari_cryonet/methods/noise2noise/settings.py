@@ -65,7 +65,7 @@ class TrainSettings(Training):
     )
     held_out: float = setting(
         0.08,
-        "Part of the volume kept from training to measure the quality",
+        "Part of the volume kept from training to measure the quality, at most 32 cubes",
         ge=0,
         le=0.5,
         advanced=True,
