@@ -16,8 +16,9 @@ from napari_cryonet.errors import FileProblem, OutOfMemory, TrainingError
 from napari_cryonet.nn import train
 from napari_cryonet.nn.checkpoint import Checkpoints
 from napari_cryonet.nn.device import Compute
+from napari_cryonet.nn.schedule import learning_rate
 from napari_cryonet.nn.settings import Training
-from napari_cryonet.nn.train import Loop, learning_rate
+from napari_cryonet.nn.train import Loop
 from napari_cryonet.nn.unet import build
 from napari_cryonet.reporting import Cancelled, RecordingReporter
 from phantom import Stopping, one_thread  # noqa: F401

@@ -20,9 +20,10 @@ from napari_cryonet import Volume, read
 from napari_cryonet.errors import DataError, ModelError
 from napari_cryonet.gui.folders import models_folder, runs_folder
 from napari_cryonet.gui.jobs_panel import JobsPanel, JobView
-from napari_cryonet.gui.runner import Runner, Work
+from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.widgets.denoise import DenoiseWidget
 from napari_cryonet.gui.widgets.halves import HalvesPicker
+from napari_cryonet.gui.work import Work
 from napari_cryonet.io import mrc_header, read_card
 from napari_cryonet.jobs import RunFolder
 
@@ -284,19 +285,19 @@ def test_models_of_the_method_are_on_offer(dock, add_model, qtbot):
     assert dock.models.count() == 0
     assert not dock.apply_button.isEnabled()
     with pytest.raises(ModelError, match="no model yet"):
-        dock.chosen_model()
+        dock.models.chosen()
     first = add_model("first")
     add_model("foreign", method="other")
     (models_folder() / "bad.safetensors").write_bytes(b"bad")
     qtbot.waitUntil(lambda: dock.models.count() == 1)
-    assert dock.chosen_model() == first, "others may put models there: the list follows"
+    assert dock.models.chosen() == first, "others may put models there: the list follows"
     assert dock.apply_button.isEnabled()
     second = add_model("second")
     qtbot.waitUntil(lambda: dock.models.count() == 2)
-    assert dock.chosen_model() == first, "the choice stands"
+    assert dock.models.chosen() == first, "the choice stands"
     first.unlink()
     qtbot.waitUntil(lambda: dock.models.count() == 1)
-    assert dock.chosen_model() == second
+    assert dock.models.chosen() == second
     second.unlink()
     qtbot.waitUntil(lambda: dock.models.count() == 0)
     assert not dock.apply_button.isEnabled()
@@ -304,7 +305,7 @@ def test_models_of_the_method_are_on_offer(dock, add_model, qtbot):
 
 def test_a_model_of_another_voxel_size_is_doubted(dock, model, add_model, shown, halves):
     add_model("coarse", voxel_size=(8.0, 8.0, 8.0))
-    dock.refresh_models()
+    dock.models.refresh()
     dock.tabs.setCurrentIndex(1)
     assert not dock.warning.isVisible()
     layer = model.add_layer(shown(halves[0]))
@@ -314,7 +315,7 @@ def test_a_model_of_another_voxel_size_is_doubted(dock, model, add_model, shown,
     layer.name = "other"
     assert not dock.warning.isVisible()
     add_model("fine", voxel_size=(1.0, 1.0, 1.0))
-    dock.refresh_models(models_folder() / "fine.safetensors")
+    dock.models.refresh(models_folder() / "fine.safetensors")
     assert "trained at 1 Å" in dock.warning.text()
 
 

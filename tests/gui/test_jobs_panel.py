@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QApplication
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.folders import runs_folder
 from napari_cryonet.gui.jobs_panel import JobsPanel, JobView, duration
-from napari_cryonet.gui.runner import Runner, State, Work
+from napari_cryonet.gui.runner import Runner
+from napari_cryonet.gui.work import State, Work
 from napari_cryonet.jobs import Outcome
 
 

@@ -14,7 +14,7 @@ from napari.layers import Image
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.preview import Preview, visible_region
-from napari_cryonet.gui.runner import Work
+from napari_cryonet.gui.work import Work
 from napari_cryonet.jobs import Outcome
 from napari_cryonet.types import Volume
 

@@ -23,7 +23,8 @@ from helpers import run_python
 from napari_cryonet.errors import CryonetError, OutOfMemory
 from napari_cryonet.gui import runner as runner_module
 from napari_cryonet.gui.jobs_panel import JobView
-from napari_cryonet.gui.runner import Order, Runner, Work
+from napari_cryonet.gui.runner import Order, Runner
+from napari_cryonet.gui.work import Work
 from napari_cryonet.io import read_card
 from napari_cryonet.jobs import Outcome, RunFolder
 from napari_cryonet.reporting import Cancelled

@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -57,6 +57,7 @@ class SettingsForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self._class = settings
+        self._wheel = _Unwheeled(self)
         self.widgets: dict[str, Any] = {}
         basic, rest = _layout(), _layout()
         for name, field in settings.model_fields.items():
@@ -64,6 +65,8 @@ class SettingsForm(QWidget):
                 continue
             widget = field_widget(name, field)
             widget.changed.connect(self._on_changed)
+            widget.native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            widget.native.installEventFilter(self._wheel)
             self.widgets[name] = widget
             extra = _extra(field)
             unit = extra.get("unit")
@@ -116,6 +119,17 @@ class SettingsForm(QWidget):
     def _on_changed(self) -> None:
         """Tell that a value was changed."""
         self.edited.emit()
+
+
+class _Unwheeled(QObject):
+    """Lets a page scroll past a box instead of changing its value, unless it was clicked on."""
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802
+        """Leave the wheel over a box without focus to the page."""
+        if event.type() != QEvent.Type.Wheel or watched.hasFocus():
+            return False
+        event.ignore()
+        return True
 
 
 def field_widget(name: str, field: FieldInfo) -> Any:

@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryonet.gui.folders import runs_folder
-from napari_cryonet.gui.runner import Runner, State, Work, runner
+from napari_cryonet.gui.runner import Runner, runner
+from napari_cryonet.gui.work import State, Work
 
 _SCALE = 1000
 _TEXTS: dict[State, str] = {

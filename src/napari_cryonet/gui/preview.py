@@ -11,8 +11,8 @@ from napari.layers import Image
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.arrays import contrast_limits
 from napari_cryonet.gui.layers import layer_data, to_thing
-from napari_cryonet.gui.runner import Work
 from napari_cryonet.gui.things import KEY
+from napari_cryonet.gui.work import Work
 from napari_cryonet.reporting import Box
 from napari_cryonet.types import Volume
 

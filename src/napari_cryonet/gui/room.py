@@ -11,9 +11,8 @@ from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtCore import QFileSystemWatcher, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFrame,
     QLabel,
@@ -24,16 +23,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cryonet.errors import CryonetError, DataError, ModelError
-from napari_cryonet.gui.folders import models_folder, runs_folder
+from napari_cryonet.errors import CryonetError, DataError
+from napari_cryonet.gui.folders import runs_folder
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.jobs_panel import JobView
 from napari_cryonet.gui.layers import layer_data, to_thing
+from napari_cryonet.gui.model_picker import ModelPicker
 from napari_cryonet.gui.preferences import preference
-from napari_cryonet.gui.runner import Order, Runner, Work, runner
+from napari_cryonet.gui.runner import Order, Runner, runner
 from napari_cryonet.gui.waiting import waited
+from napari_cryonet.gui.work import Work
 from napari_cryonet.io import read_card, write
-from napari_cryonet.io.model import SUFFIX
 from napari_cryonet.jobs import Job
 from napari_cryonet.methods.table import Method
 from napari_cryonet.types import ModelCard, Thing
@@ -80,18 +80,14 @@ class Room(QWidget):
         self.save_button = QPushButton("Save result…")
         self.save_button.setToolTip("Write the result as MRC; the header is kept")
         self.save_button.setEnabled(False)
-        self.models = QComboBox()
-        self.models.setToolTip("A trained model; Plugins > CryoNet > Models manages them")
+        self.models = ModelPicker(method)
         self.warning, self.message = _text("#e3b341"), _text("#ff7b72")
         self.tabs, self.live = QTabWidget(), QVBoxLayout()
         self._lay_out(data, verbs)
         self.train_button.clicked.connect(self._on_train)
         self.apply_button.clicked.connect(self._on_apply)
         self.save_button.clicked.connect(self._on_save)
-        self.models.currentIndexChanged.connect(self.look_at_model)
-        self._watcher = QFileSystemWatcher([str(models_folder())], self)
-        self._watcher.directoryChanged.connect(self._on_models)
-        self.refresh_models()
+        self.models.changed.connect(self.look_at_model)
 
     def train(self) -> Work:
         """Put a training into the queue and follow it; each method says how."""
@@ -140,41 +136,9 @@ class Room(QWidget):
         work.ended.connect(self._on_ended)
         return work
 
-    def chosen_model(self) -> Path:
-        """Return the file of the chosen model.
-
-        Raises
-        ------
-        ModelError
-            If there is none.
-        """
-        path: Path | None = self.models.currentData()
-        if path is None:
-            raise ModelError("There is no model yet: train one, or import one under Models.")
-        return path
-
-    def refresh_models(self, chosen: Path | None = None) -> None:
-        """Offer the models of this method that are there now, the newest first.
-
-        Parameters
-        ----------
-        chosen
-            The model to choose; None keeps the present choice.
-        """
-        chosen = chosen or self.models.currentData()
-        paths = [path for path in _newest_first(models_folder()) if self._is_ours(path)]
-        self.models.blockSignals(True)
-        self.models.clear()
-        for path in paths:
-            self.models.addItem(path.stem, path)
-        if chosen in paths:
-            self.models.setCurrentIndex(paths.index(chosen))
-        self.models.blockSignals(False)
-        self.look_at_model()
-
     def look_at_model(self) -> None:
         """Warn if the chosen model does not suit the chosen data."""
-        path: Path | None = self.models.currentData()
+        path = self.models.path
         self.apply_button.setEnabled(path is not None)
         text = ""
         if path is not None:
@@ -220,13 +184,6 @@ class Room(QWidget):
         except CryonetError as error:
             self.message.setText(str(error))
 
-    def _is_ours(self, path: Path) -> bool:
-        """Whether a file is a model of this method."""
-        try:
-            return read_card(path).method == self.method.name
-        except CryonetError:
-            return False
-
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
 
     def _on_train(self) -> None:
@@ -241,10 +198,6 @@ class Room(QWidget):
         """Save."""
         self.guard(self._ask_and_save)
 
-    def _on_models(self) -> None:
-        """Follow what others do in the folder of the models."""
-        self.refresh_models()
-
     def _on_ended(self) -> None:
         """Show what came of the jobs that have ended."""
         for work in [work for work in self._followed if work.has_ended]:
@@ -254,7 +207,7 @@ class Room(QWidget):
             if work.outcome.model is None:
                 self.finished(work)
                 continue
-            self.refresh_models(work.outcome.files[0])
+            self.models.refresh(work.outcome.files[0])
             if work is self.work:
                 self.tabs.setCurrentIndex(1)
 
@@ -307,8 +260,3 @@ def _text(colour: str = "") -> QLabel:
     if colour:
         label.setStyleSheet(f"color: {colour};")
     return label
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    """Return the model files of a folder."""
-    return sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)

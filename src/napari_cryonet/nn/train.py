@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from napari_cryonet.errors import TrainingError
 from napari_cryonet.nn.checkpoint import Checkpoints, State
 from napari_cryonet.nn.device import Compute, memory_errors
+from napari_cryonet.nn.schedule import learning_rate
 from napari_cryonet.nn.settings import Training
 from napari_cryonet.reporting import Box, Cancelled, Reporter
 
@@ -278,28 +279,6 @@ class Loop:
         if state.best is not None:
             summary |= {"quality": round(state.quality, 4), "best_step": state.best_step}
         return Trained(state.best or _copied(self.average), summary)
-
-
-def learning_rate(settings: Training, step: int, progress: float, steps_per_epoch: int) -> float:
-    """Return the learning rate of a step.
-
-    Parameters
-    ----------
-    settings
-        Rate, schedule, warm-up and gamma.
-    step
-        The step's number, from 0.
-    progress
-        Which share of the training is over, 0 to 1.
-    steps_per_epoch
-        How many steps make an epoch.
-    """
-    rate = settings.learning_rate * min(1.0, (step + 1) / (settings.warmup + 1))
-    if settings.schedule == "cosine":
-        return rate * (0.5 + 0.5 * math.cos(math.pi * progress))
-    if settings.schedule == "exponential":
-        return float(rate * settings.gamma ** (step // steps_per_epoch))
-    return rate
 
 
 @contextmanager

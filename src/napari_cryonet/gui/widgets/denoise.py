@@ -11,8 +11,9 @@ from napari_cryonet.gui.layers import to_thing
 from napari_cryonet.gui.plots import FscPlot, TrainingPlot
 from napari_cryonet.gui.preview import Preview
 from napari_cryonet.gui.room import Room
-from napari_cryonet.gui.runner import Runner, Work
+from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.widgets.halves import HalvesPicker
+from napari_cryonet.gui.work import Work
 from napari_cryonet.jobs import Job
 from napari_cryonet.methods import table
 from napari_cryonet.types import ModelCard, Volume
@@ -42,6 +43,7 @@ class DenoiseWidget(Room):
             plot.setVisible(False)
             self.live.addWidget(plot)
         self.halves.changed.connect(self.look_at_model)
+        self.look_at_model()
 
     def train(self) -> Work:
         """Put a training into the queue, and show its curves and a live preview.
@@ -71,7 +73,7 @@ class DenoiseWidget(Room):
         CryonetError
             If data, settings or model do not suit.
         """
-        model = self.chosen_model()
+        model = self.models.chosen()
         rows, given = self.halves.rows(training=False)
         job = Job(method=self.method.name, action="apply", inputs=rows, model=str(model))
         return self.submit(f"{_APPLYING}{self.halves.first.currentText()}", job, given)
