@@ -31,7 +31,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--seconds", type=float, default=30.0)
     seconds = options.parse_args().seconds
-    QApplication.instance() or QApplication([])
+    application = QApplication.instance() or QApplication([])
     runner, sample = Runner(), half_map_pair()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(inputs=(("one", "two"),), settings={"max_minutes": 60.0, "device": "cpu"})
@@ -52,6 +52,7 @@ def main() -> None:
             wait(0.01)
         say(f"idle after {1e3 * (time.perf_counter() - start):.0f} ms ({work.state})")
         runner.close()
+    application.quit()
 
 
 def delays(seconds: float) -> list[float]:

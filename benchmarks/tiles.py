@@ -39,26 +39,29 @@ def main() -> None:
     options.add_argument("--side", type=int, default=256)
     options.add_argument("--memory", type=float, nargs="*", default=[1.0, 2.0], metavar="GB")
     options.add_argument("--device", default="auto")
+    options.add_argument("--width", type=int, help="channels of the network")
     options.add_argument("--one", type=float, help=argparse.SUPPRESS)
     arguments = options.parse_args()
     use_threads(window=False)
     if arguments.one is not None:
-        say(f"{arguments.one:g} GB: {peak_memory(arguments.one, arguments.device):.0f} MB more")
+        grown = peak_memory(arguments.one, arguments.device, arguments.width)
+        say(f"{arguments.one:g} GB: {grown:.0f} MB more")
         return
     for passes in (1, 4):
-        overhead(arguments.side, passes, arguments.device)
+        overhead(arguments.side, passes, arguments.device, arguments.width)
     for size in arguments.memory:
         command = [sys.executable, __file__, "--one", str(size), "--device", arguments.device]
+        command += ["--width", str(arguments.width)] if arguments.width else []
         subprocess.run(command, check=True)
 
 
-def overhead(side: int, passes: int, device: str) -> None:
+def overhead(side: int, passes: int, device: str, width: int | None) -> None:
     """Compare `apply` on two halves with the bare network over the same voxels."""
     random = np.random.default_rng(0)
     halves = [
         Volume(random.standard_normal((side,) * 3, dtype=np.float32), name=name) for name in "ab"
     ]
-    model, compute = untrained(), choose(device)
+    model, compute = untrained(width), choose(device)
     network = build(model.card.network).to(compute.device).eval()
     tensor = torch.from_numpy(halves[0].data)[None, None].to(compute.device)
 
@@ -78,7 +81,7 @@ def overhead(side: int, passes: int, device: str) -> None:
     )
 
 
-def peak_memory(gigabytes: float, device: str) -> float:
+def peak_memory(gigabytes: float, device: str, width: int | None) -> float:
     """Return by how many MB the process grew at the most while denoising a file."""
     shape = (round(gigabytes * 2**30 / 4 / PLANE**2), PLANE, PLANE)
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -101,7 +104,7 @@ def peak_memory(gigabytes: float, device: str) -> float:
         threading.Thread(target=watch, daemon=True).start()
         settings = ApplySettings(passes=1, device=device, tile=128)
         with mrc.create(target, like, "f4") as into:
-            apply([volume], untrained(), settings, SilentReporter(), into=into)
+            apply([volume], untrained(width), settings, SilentReporter(), into=into)
         over.set()
     return (peak[0] - start) / 2**20
 
@@ -112,9 +115,9 @@ def own_memory(process: psutil.Process) -> int:
     return int(info.rss - getattr(info, "shared", 0))
 
 
-def untrained() -> Model:
+def untrained(width: int | None) -> Model:
     """Return a model with random weights."""
-    spec = specification(TrainSettings())
+    spec = specification(TrainSettings(width=width))
     weights = {name: value.numpy() for name, value in build(spec).state_dict().items()}
     extra = {"mixing": 0.5, "rotations": "flips"}
     extra["gains"] = {"raw": [0.5] * 64, "denoised": [0.5] * 64}

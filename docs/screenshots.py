@@ -38,7 +38,7 @@ def walk(minutes: float, folder: Path) -> None:
     viewer = napari.Viewer(title="napari-cryonet")
     viewer.window.resize(*SIZE)
     viewer.open_sample("napari-cryonet", "tomograms")
-    viewer.scale_bar.visible = True
+    viewer.canvas.overlays.scale_bar.visible = True
     _, dock = viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
     viewer.dims.set_point(0, sum(viewer.dims.range[0][:2]) / 2)
     settle(viewer)
