@@ -2,8 +2,8 @@
 
     python docs/screenshots.py [--minutes 3]     (under Xvfb where there is no screen)
 
-Opens the simulated tomogram, trains, watches the preview, stops, denoises, saves, and looks
-at the jobs and the models. Nothing of the user's own folders is touched.
+Opens the simulated tomogram, trains, watches the preview, stops, denoises and saves. Nothing
+of the user's own folders is touched.
 """
 
 from __future__ import annotations
@@ -56,14 +56,6 @@ def walk(minutes: float, folder: Path) -> None:
     settle(viewer)
     picture(viewer, "denoise")
     dock.save(folder / "denoised.mrc")
-    for name in ("Jobs", "Models"):
-        _, other = viewer.window.add_plugin_dock_widget("napari-cryonet", name)
-        settle(viewer, reset=False)
-        if name == "Models":
-            other.table.selectRow(0)
-            settle(viewer, reset=False)
-        other.parent().raise_()
-        picture(viewer, name.lower())
     viewer.close()
 
 
@@ -73,10 +65,9 @@ def wait_for(condition: Any) -> None:
         pause(0.1)
 
 
-def settle(viewer: Any, *, reset: bool = True) -> None:
+def settle(viewer: Any) -> None:
     """Fit the view and let the window draw itself."""
-    if reset:
-        viewer.reset_view()
+    viewer.reset_view()
     pause(1.5)
 
 
