@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import platformdirs
 
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.io.model import SUFFIX
+from napari_cryonet.io.text import file_stem
 
 
 def data_folder() -> Path:
@@ -39,7 +39,7 @@ def free_name(folder: Path, stem: str) -> Path:
     stem
         What to call it; ``-2``, ``-3``, … is added if the name is taken.
     """
-    plain = re.sub(r"[^\w .+-]", "_", stem).strip() or "model"
+    plain = file_stem(stem, "model")
     path, number = folder / f"{plain}{SUFFIX}", 1
     while path.exists():
         number += 1

@@ -9,14 +9,13 @@ from napari_cryonet.errors import FileProblem
 from napari_cryonet.gui.layers import LayerData, layer_data, tell
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.waiting import waited
-from napari_cryonet.io import mrc, read_all
+from napari_cryonet.io import FITS_SUFFIXES, mrc, read_all
 from napari_cryonet.io.compressed import compression, open_stream
 from napari_cryonet.types import Thing
 
 Paths = str | Path | Sequence[str | Path]
 Reader = Callable[[Paths], list[LayerData]]
 
-_FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 _PACKED = (".gz", ".bz2")
 _SNIFFED_BYTES = 512
 _OURS_TO_EXPLAIN = (b"<", b"version https://git-lfs", b"SIMPLE")
@@ -73,7 +72,7 @@ def _accepted(path: Path) -> bool:
     """Whether a file is ours by its name and does not begin as plain text of someone else."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _PACKED]
     suffix = suffixes[-1] if suffixes else ""
-    if suffix in _FITS_SUFFIXES:
+    if suffix in FITS_SUFFIXES:
         return True
     return suffix in mrc.SUFFIXES and not _is_text(path)
 

@@ -31,9 +31,9 @@ from napari_cryonet.gui.layers import layer_data, to_thing
 from napari_cryonet.gui.model_picker import ModelPicker
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.runner import Order, Runner, runner
-from napari_cryonet.gui.waiting import waited
 from napari_cryonet.gui.work import Work
-from napari_cryonet.io import read_card, write
+from napari_cryonet.gui.writers import save
+from napari_cryonet.io import read_card
 from napari_cryonet.jobs import Job
 from napari_cryonet.methods.table import Method
 from napari_cryonet.types import ModelCard, Thing
@@ -173,8 +173,7 @@ class Room(QWidget):
         """
         if self.result is None:
             raise DataError("There is no result yet; apply a model first.")
-        thing = to_thing(self.result)
-        waited(lambda _: write(path, thing, overwrite=True), f"Saving {path.name}")
+        save(path, to_thing(self.result))
         self.message.setText("")
 
     def guard(self, action: Callable[[], object]) -> None:

@@ -13,7 +13,25 @@ from napari_cryonet.errors import FormatError
 from napari_cryonet.gui.layers import from_layer_data
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import write
-from napari_cryonet.types import ImageStack, Volume
+from napari_cryonet.types import ImageStack, Thing, Volume
+
+
+def save(path: Path, thing: Thing) -> None:
+    """Write a thing while the window keeps drawing itself; a file that is there is replaced.
+
+    Parameters
+    ----------
+    path
+        The file; its suffix chooses the format.
+    thing
+        What to write.
+
+    Raises
+    ------
+    FormatError, FileProblem
+        If the format cannot hold it, or the file cannot be written.
+    """
+    waited(lambda _: write(path, thing, overwrite=True), f"Saving {path.name}")
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -41,7 +59,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If the format cannot hold it, or the file cannot be written.
     """
     thing = from_layer_data(data, attributes, "image")
-    waited(lambda _: write(path, thing, overwrite=True), f"Saving {Path(path).name}")
+    save(Path(path), thing)
     return [path]
 
 
@@ -73,7 +91,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     if not isinstance(thing, Volume | ImageStack):
         raise FormatError(f"Cannot write {type(thing).__name__} as {path}.")
     small = replace(thing, data=_small(np.asarray(thing.data)))
-    waited(lambda _: write(path, small, overwrite=True), f"Saving {Path(path).name}")
+    save(Path(path), small)
     return [path]
 
 

@@ -27,7 +27,8 @@ __all__ = [
     "write_model",
 ]
 
-_FITS_SUFFIXES = (".fits", ".fit", ".fts")
+FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
+_WRITTEN_FITS = FITS_SUFFIXES[:-1]  # .fz promises compression by tiles
 
 
 def read_all(path: Path | str, report: Reporter | None = None) -> tuple[Thing, ...]:
@@ -98,7 +99,7 @@ def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in mrc.SUFFIXES and isinstance(thing, Volume | ImageStack):
         mrc.write(path, thing, overwrite=overwrite)
-    elif suffix in _FITS_SUFFIXES and isinstance(thing, ImageStack):
+    elif suffix in _WRITTEN_FITS and isinstance(thing, ImageStack):
         from napari_cryonet.io import fits
 
         fits.write(path, thing, overwrite=overwrite)
@@ -106,7 +107,7 @@ def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
         kind = type(thing).__name__
         raise FormatError(
             f"Cannot write {kind} as {suffix or 'a file without a suffix'}: volumes are written "
-            f"as {' '.join(mrc.SUFFIXES)}, images also as {' '.join(_FITS_SUFFIXES)}."
+            f"as {' '.join(mrc.SUFFIXES)}, images also as {' '.join(_WRITTEN_FITS)}."
         )
 
 
@@ -114,5 +115,5 @@ def _looks_like_fits(path: Path) -> bool:
     """Whether a file is FITS by content, or by name if the content does not tell."""
     with open_stream(path) as stream:
         start = read_bytes(stream, HEADER_BYTES, path)
-    named = any(suffix.lower() in (*_FITS_SUFFIXES, ".fz") for suffix in path.suffixes[-2:])
+    named = any(suffix.lower() in FITS_SUFFIXES for suffix in path.suffixes[-2:])
     return start.startswith(b"SIMPLE") or (named and start[208:211] != b"MAP")

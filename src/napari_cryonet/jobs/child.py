@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import re
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import numpy as np
 from napari_cryonet import errors
 from napari_cryonet.errors import CryonetError, TrainingError
 from napari_cryonet.io import read_model, read_volume, write
+from napari_cryonet.io.text import file_stem
 from napari_cryonet.jobs.folder import RunFolder
 from napari_cryonet.jobs.job import Job, Rows
 from napari_cryonet.jobs.run import Outcome
@@ -149,7 +149,7 @@ def _with_files(job: Job, folder: RunFolder, given: Mapping[str, Volume]) -> Job
     """Return the job with file names in the place of volumes that are given."""
     names: dict[str, str] = {}
     for number, (name, volume) in enumerate(given.items()):
-        plain = re.sub(r"[^\w .+-]", "_", volume.name).strip() or "volume"
+        plain = file_stem(volume.name, "volume")
         path = folder.path / "inputs" / str(number) / f"{plain}.mrc"
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, volume, overwrite=True)

@@ -10,7 +10,16 @@ from pydantic import field_validator
 from napari_cryonet.settings import Settings, setting
 
 
-class Training(Settings):
+class Computing(Settings):
+    """On what a network runs, whether it is trained or applied."""
+
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto", "Precision of the network; auto measures which is faster", advanced=True
+    )
+
+
+class Training(Computing):
     """How long, how fast and with which safeguards a network is trained."""
 
     max_minutes: float | None = setting(
@@ -25,10 +34,6 @@ class Training(Settings):
     )
     seed: int = setting(
         0, "Start of all random numbers; equal seeds repeat a training", ge=0, advanced=True
-    )
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "Precision of the network; auto measures which is faster", advanced=True
     )
     patch: int = setting(40, "Side of the training patches", unit="voxels", ge=8, advanced=True)
     batch: int = setting(2, "Patches in one step", ge=1, advanced=True)
@@ -67,13 +72,9 @@ class Training(Settings):
         return math.inf if minutes is None else minutes
 
 
-class Inference(Settings):
+class Inference(Computing):
     """Where and in which pieces a trained network is applied."""
 
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "Precision of the network; auto measures which is faster", advanced=True
-    )
     tile: int = setting(
         256,
         "Largest side of the pieces; halved when memory runs out",

@@ -93,15 +93,19 @@ class Grid:
             )
         return Grid(self.side // 2, self.margin, self.multiple)
 
+    def widened(self, kept: slice, length: int) -> slice:
+        """Return an interval with its rim on both sides, as far as the axis goes."""
+        margin = -(-self.margin // self.multiple) * self.multiple
+        return slice(max(0, kept.start - margin), min(length, kept.stop + margin))
+
     def _intervals(self, length: int) -> Iterator[tuple[slice, slice]]:
         """Yield what to read and what to keep along one axis, in pieces of about one size."""
         count = -(-length // self.side)
         step = -(-length // count)
         step = -(-step // self.multiple) * self.multiple
-        margin = -(-self.margin // self.multiple) * self.multiple
         for start in range(0, length, step):
-            stop = min(start + step, length)
-            yield slice(max(0, start - margin), min(length, stop + margin)), slice(start, stop)
+            kept = slice(start, min(start + step, length))
+            yield self.widened(kept, length), kept
 
 
 def some(tiles: Sequence[Tile], most: int) -> Sequence[Tile]:
@@ -227,7 +231,6 @@ def padded(batch: Tensor, multiple: int) -> Tensor:
 
 def _within(region: Box, grid: Grid, shape: tuple[int, ...]) -> list[Tile]:
     """Return the tiles of a grid that fill one region of a volume."""
-    margin = -(-grid.margin // grid.multiple) * grid.multiple
     cut = Grid(grid.side, 0, grid.multiple)
     tiles = []
     for tile in cut.tiles(tuple(part.stop - part.start for part in region)):
@@ -235,9 +238,6 @@ def _within(region: Box, grid: Grid, shape: tuple[int, ...]) -> list[Tile]:
             slice(own.start + part.start, own.stop + part.start)
             for own, part in zip(tile.write, region, strict=True)
         ]
-        read = [
-            slice(max(0, own.start - margin), min(length, own.stop + margin))
-            for own, length in zip(write, shape, strict=True)
-        ]
+        read = [grid.widened(own, length) for own, length in zip(write, shape, strict=True)]
         tiles.append(Tile((read[0], read[1], read[2]), (write[0], write[1], write[2])))
     return tiles
