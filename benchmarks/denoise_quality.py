@@ -10,11 +10,11 @@ simulated half maps are used.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from _say import say
 from scipy import ndimage
 
 from napari_cryonet.io import read_volume
@@ -92,12 +92,6 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--passes", type=int, default=8)
     options.add_argument("--seed", type=int, default=0)
     return options
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ long Stop takes from the click to the end.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from _say import say
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -79,12 +79,6 @@ def wait(seconds: float) -> None:
     loop = QEventLoop()
     QTimer.singleShot(int(1e3 * seconds), loop.quit)
     loop.exec()
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

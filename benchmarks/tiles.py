@@ -1,10 +1,11 @@
 """What tiled inference costs above the bare network, and whether memory grows.
 
-    python benchmarks/tiles.py [--side 256] [--memory 1 2] [--device cpu]
+    python benchmarks/tiles.py [--side 256] [--memory 1 2] [--width 2] [--device cpu]
 
-First ``apply`` on a cube against the bare network over the same voxels as often; then the
-largest memory of ``apply`` from file to file for volumes of 1 and 2 GB, each in a process of
-its own. Memory is what the process holds itself, without the files' pages.
+First ``apply`` on a cube against the bare network over the same voxels as often; a side of 0
+leaves that out. Then the largest memory of ``apply`` from file to file, in one pass with tiles
+of 128, for volumes of 1 and 2 GB, each in a process of its own. Memory is what the process holds
+itself, without the files' pages.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
+from _say import say
 
 from napari_cryonet.io import mrc, read_volume
 from napari_cryonet.methods.noise2noise.apply import apply
@@ -44,10 +46,14 @@ def main() -> None:
     arguments = options.parse_args()
     use_threads(window=False)
     if arguments.one is not None:
-        grown = peak_memory(arguments.one, arguments.device, arguments.width)
-        say(f"{arguments.one:g} GB: {grown:.0f} MB more")
+        began = time.perf_counter()
+        start, peak = peak_memory(arguments.one, arguments.device, arguments.width)
+        say(
+            f"{arguments.one:g} GB in {time.perf_counter() - began:.0f} s: own memory "
+            f"{start:.0f} MB before, at most {peak:.0f} MB, {peak - start:+.0f} MB"
+        )
         return
-    for passes in (1, 4):
+    for passes in (1, 4) if arguments.side else ():
         overhead(arguments.side, passes, arguments.device, arguments.width)
     for size in arguments.memory:
         command = [sys.executable, __file__, "--one", str(size), "--device", arguments.device]
@@ -81,8 +87,8 @@ def overhead(side: int, passes: int, device: str, width: int | None) -> None:
     )
 
 
-def peak_memory(gigabytes: float, device: str, width: int | None) -> float:
-    """Return by how many MB the process grew at the most while denoising a file."""
+def peak_memory(gigabytes: float, device: str, width: int | None) -> tuple[float, float]:
+    """Return the MB that the process held before denoising a file, and at the most."""
     shape = (round(gigabytes * 2**30 / 4 / PLANE**2), PLANE, PLANE)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         source, target = Path(folder) / "in.mrc", Path(folder) / "out.mrc"
@@ -106,7 +112,7 @@ def peak_memory(gigabytes: float, device: str, width: int | None) -> float:
         with mrc.create(target, like, "f4") as into:
             apply([volume], untrained(width), settings, SilentReporter(), into=into)
         over.set()
-    return (peak[0] - start) / 2**20
+    return start / 2**20, peak[0] / 2**20
 
 
 def own_memory(process: psutil.Process) -> int:
@@ -129,12 +135,6 @@ def seconds(work: object) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

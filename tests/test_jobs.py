@@ -194,6 +194,8 @@ def test_log_and_metrics_are_written_and_passed_on(tmp_path: Path) -> None:
     told = RecordingReporter(stop_after=2, want=(slice(1), slice(2), slice(3)))
     for part in range(2):
         report = LoggingReporter(folder, told)
+        report.warn(f"Poor {part}.")
+        assert lines(folder.path / "log.txt")[-1].endswith(f"  Warning: Poor {part}.")
         report.say(f"Part {part}, größer.")
         report.step(1, 10, step=1 + part, loss=0.5, quality=0.25, unknown=1.0)
         report.step(2, 10)
@@ -455,6 +457,7 @@ def test_steps_sentences_and_previews_of_a_child_are_passed_on(
         f"""
         print("a library has something to say")
         event("say", message="Größe.")
+        event("warn", message="Poor.")
         event("step", done=1, total=4, metrics={{"loss": float("nan"), "step": 1}})
         event("preview", path={str(tmp_path / "preview.npy")!r}, origin=[1, 2, 3], name="p",
               voxel_size=[4, 5, 6])
@@ -462,7 +465,7 @@ def test_steps_sentences_and_previews_of_a_child_are_passed_on(
         report,
         result=files.first,
     )
-    assert report.said == ["Größe."]
+    assert report.said == ["Größe.", "Poor."]
     assert report.steps[0]["step"] == 1
     assert report.steps[0]["loss"] != report.steps[0]["loss"]
     (preview,) = report.previews
@@ -591,15 +594,17 @@ def test_events_are_lines_of_json(tmp_path: Path) -> None:
     report, out = reporter(tmp_path)
     report.step(1, 2, loss=0.5)
     report.say("Größe.")
+    report.warn("Poor.")
     report.preview(Volume(np.ones((1, 2, 3)), origin=(1.0, 2.0, 3.0), name="p"))
     events = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert events[:2] == [
+    assert events[:3] == [
         {"event": "step", "done": 1, "total": 2, "metrics": {"loss": 0.5}},
         {"event": "say", "message": "Größe."},
+        {"event": "warn", "message": "Poor."},
     ]
-    assert (events[2]["origin"], events[2]["name"]) == ([1, 2, 3], "p")
-    assert events[2]["voxel_size"] is None
-    assert np.load(events[2]["path"]).shape == (1, 2, 3)
+    assert (events[3]["origin"], events[3]["name"]) == ([1, 2, 3], "p")
+    assert events[3]["voxel_size"] is None
+    assert np.load(events[3]["path"]).shape == (1, 2, 3)
     assert [path.name for path in tmp_path.iterdir()] == ["preview.npy"]
     assert report.wanted() is None
     report.check()

@@ -1,17 +1,20 @@
 """What running work may say, and how it is stopped."""
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 
 from napari_cryonet.reporting import (
     Cancelled,
+    PartReporter,
+    PassingReporter,
     RecordingReporter,
     Reporter,
     SilentReporter,
 )
 
-METHODS = ["check", "preview", "say", "step", "wanted"]
+METHODS = ["check", "preview", "say", "step", "wanted", "warn"]
 
 
 @pytest.mark.parametrize("kind", [Reporter, SilentReporter, RecordingReporter])
@@ -26,6 +29,7 @@ def test_a_silent_reporter_never_stops_and_wants_nothing() -> None:
     report: Reporter = SilentReporter()
     report.step(1, 2, loss=0.5)
     report.say("Half of it is done.")
+    report.warn("It may be poor.")
     report.preview(object())
     assert report.check() is None
     assert report.wanted() is None
@@ -36,7 +40,7 @@ def test_a_recording_reporter_keeps_all_in_order() -> None:
     report.step(1, 10, loss=0.5)
     report.say("First.")
     report.step(2, 10, loss=0.25, quality=3.0)
-    report.say("Second.")
+    report.warn("Second.")
     report.preview(picture)
     assert report.steps == [
         {"done": 1, "total": 10, "loss": 0.5},
@@ -49,6 +53,20 @@ def test_a_recording_reporter_keeps_all_in_order() -> None:
 def test_two_recording_reporters_share_nothing() -> None:
     RecordingReporter().say("First.")
     assert RecordingReporter().said == []
+
+
+@pytest.mark.parametrize("kind", [PassingReporter, lambda report: PartReporter(report, 0.0, 0.5)])
+def test_a_warning_is_passed_on_as_one(kind: Callable[[Reporter], Reporter]) -> None:
+    class Warned(RecordingReporter):
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
+    warnings: list[str] = []
+    told = Warned()
+    report = kind(told)
+    report.warn("It may be poor.")
+    report.say("It is done.")
+    assert (warnings, told.said) == (["It may be poor."], ["It is done."])
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])

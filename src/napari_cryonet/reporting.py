@@ -37,6 +37,9 @@ class Reporter(Protocol):
     def say(self, message: str) -> None:
         """Say one sentence that belongs into the log."""
 
+    def warn(self, message: str) -> None:
+        """Say one sentence that the user must not miss, however quiet the work is to be."""
+
     def check(self) -> None:
         """Raise `Cancelled` if the user has asked to stop."""
 
@@ -55,6 +58,10 @@ class SilentReporter:
 
     def say(self, message: str) -> None:
         """Do nothing."""
+
+    def warn(self, message: str) -> None:
+        """Say it as any sentence."""
+        self.say(message)
 
     def check(self) -> None:
         """Do nothing."""
@@ -86,6 +93,10 @@ class PassingReporter:
     def say(self, message: str) -> None:
         """Pass a sentence on."""
         self.report.say(message)
+
+    def warn(self, message: str) -> None:
+        """Pass a warning on."""
+        self.report.warn(message)
 
     def check(self) -> None:
         """Ask whether to stop."""

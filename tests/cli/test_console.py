@@ -33,6 +33,15 @@ def test_plain_lines_are_seldom(capsys: Capture, monkeypatch: pytest.MonkeyPatch
     assert lines[0].strip() == "17%  step 17  loss 0.5  0.4 min left"
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_warning_is_said_even_if_quiet(capsys: Capture, quiet: bool) -> None:
+    with working(quiet=quiet) as report:
+        report.warn("A voxel [of 2 Å] is another size. " * 5)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"Warning: {'A voxel [of 2 Å] is another size. ' * 5}\n"
+
+
 def test_quiet_says_nothing(capsys: Capture) -> None:
     with working(quiet=True) as report:
         report.step(1, 2, quality=0.5)

@@ -415,7 +415,8 @@ def test_the_settings_of_the_form_are_those_of_the_job(dock, opened, qtbot):
     (path,) = runs_folder().iterdir()
     job = RunFolder.existing(path).job()
     assert job.settings["max_minutes"] == 0.5
-    assert job.inputs[0][0].endswith("layer: half 1")
+    assert [Path(name).name for name in job.inputs[0]] == ["half 1.mrc", "half 2.mrc"]
+    assert all(Path(name).is_relative_to(path) for name in job.inputs[0]), "made in the window"
 
 
 def test_a_training_is_stopped_in_the_dock_and_kept(dock, opened, qtbot, tiny):

@@ -18,7 +18,7 @@ from napari_cryonet.methods.noise2noise.settings import TrainSettings
 from napari_cryonet.methods.table import METHODS
 from napari_cryonet.settings import Settings, setting
 
-CLASSES = [method.settings(action) for method in METHODS.values() for action in ("train", "apply")]
+CLASSES = [method.settings(action) for method in METHODS.values() for action in method.actions]
 
 
 class Odd(Settings):

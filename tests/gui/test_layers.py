@@ -303,17 +303,41 @@ def test_a_sparse_mask_is_visible():
     assert contrast_limits(mask) == (0, 1)
 
 
-def test_contrast_reads_few_planes():
-    class Counting:
-        shape, ndim, dtype, seen = (100, 64, 64), 3, np.dtype("f4"), 0
+class Counting:
+    """A volume of zeros that remembers which of its rows were read."""
 
-        def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-            self.seen += 1
-            return np.zeros((64, 64), "f4")[key[1:]]
+    ndim, dtype = 3, np.dtype("f4")
 
-    data = Counting()
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape = shape
+        self.read: set[tuple[int, int]] = set()
+
+    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
+        plane, rows, columns = key
+        self.read |= {(plane, row) for row in range(*rows.indices(self.shape[1]))}
+        return np.zeros(self.shape[1:], "f4")[rows, columns]
+
+
+@pytest.mark.parametrize(("side", "rows"), [(48, 48), (64, 16), (511, 128), (512, 128)])
+def test_contrast_reads_few_planes_and_few_rows_of_them(side, rows):
+    data = Counting((100, side, side))
     contrast_limits(data)
-    assert data.seen == 9
+    assert {plane for plane, _ in data.read} == {15, 32, 50, 67, 84}
+    assert len(data.read) == 5 * rows
+
+
+def test_contrast_reads_a_large_plane_in_bands_of_its_whole_height():
+    data = Counting((100, 4000, 64))
+    contrast_limits(data)
+    rows = np.array(sorted(row for plane, row in data.read if plane == 50))
+    starts = rows[np.diff(rows, prepend=-9) > 1]
+    assert np.array_equal(starts, 500 * np.arange(8) + 242)
+    assert len(rows) == 8 * 16
+
+
+def test_contrast_of_a_large_volume_is_that_of_all_of_it(rng):
+    data = rng.normal(100, 10, (9, 640, 640)).astype("f4")
+    assert contrast_limits(data) == pytest.approx(np.percentile(data, (0.3, 99.7)), abs=1)
 
 
 # ------------------------------------------------------------------ levels

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from helpers import run_python
+from napari_cryonet import read, write
+from napari_cryonet.cli import main
 from napari_cryonet.errors import CryonetError, OutOfMemory
 from napari_cryonet.gui import runner as runner_module
 from napari_cryonet.gui.jobs_panel import JobView
+from napari_cryonet.gui.layers import to_thing
 from napari_cryonet.gui.runner import Order, Runner
 from napari_cryonet.gui.work import Work
-from napari_cryonet.io import read_card
+from napari_cryonet.io import read_card, read_model
 from napari_cryonet.jobs import Outcome, RunFolder
 from napari_cryonet.reporting import Cancelled
 from napari_cryonet.types import Volume
@@ -306,6 +310,16 @@ def test_jobs_are_done_one_after_the_other_in_one_thread(follow, wait):
     assert names["cryonet-gpu"] == 1
 
 
+def test_a_warning_is_in_the_log_and_marked_as_one(follow, wait):
+    def do(report: Any) -> Outcome:
+        report.warn("The voxel size differs.")
+        return Outcome()
+
+    told = follow(do)
+    wait(told)
+    assert told.said == told.work.log == ["Warning: The voxel size differs."]
+
+
 def test_all_is_heard_in_the_main_thread(follow, wait):
     volume = Volume(np.zeros((1, 2, 3)))
 
@@ -575,6 +589,34 @@ def test_a_training_is_stopped_and_kept(
     ended = ended_training(tmp_path / "runs")
     assert (ended["state"], ended["ended"]) == ("stopped", "stopped")
     assert told.work.outcome.model.card.training["ended"] == "stopped"
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_training_in_the_window_is_repeated_from_its_folder(
+    jobs, wait, training, halves, shown, tmp_path, preferences, isolation
+):
+    preferences["isolation"] = isolation
+    paths = [tmp_path / f"half{number}.mrc" for number in (1, 2)]
+    layers = []
+    for path, half in zip(paths, halves, strict=True):
+        write(path, half)
+        layers.append(shown(read(path)))
+    layers[1].translate = (11.0, -20.0, 30.0)
+    given = {name: to_thing(layer) for name, layer in zip(("one", "two"), layers, strict=True)}
+    told = Told(jobs.submit(replace(training(), given=given)))
+    wait(told, timeout=60_000)
+    assert (told.work.state, told.work.error) == ("done", "")
+    (folder,) = (tmp_path / "runs").iterdir()
+    first, second = RunFolder.existing(folder).job().inputs[0]
+    assert first == str(paths[0]), "an unchanged file is not copied"
+    assert second == str(folder / "inputs" / "1" / "half2.mrc")
+    assert read(second).origin == (11.0, -20.0, 30.0)
+    assert np.array_equal(read(second).data, halves[1].data)
+    learnt = told.work.outcome.model.weights
+    assert main(["run", str(folder), "--overwrite", "--quiet"]) == 0
+    again = read_model(folder / "model.safetensors").weights
+    for name, weight in learnt.items():
+        np.testing.assert_allclose(again[name], weight, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 def test_a_process_that_is_killed_is_a_failure(jobs, wait, training, preferences, qtbot, tmp_path):

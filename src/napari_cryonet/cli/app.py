@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
 from napari_cryonet import __version__
-from napari_cryonet.cli import noise2noise
+from napari_cryonet.cli import deconvolve, noise2noise
 from napari_cryonet.cli.convert import convert
 from napari_cryonet.cli.demo import demo
 from napari_cryonet.cli.doctor import doctor
@@ -38,6 +38,7 @@ def build() -> App:
     commands: tuple[Callable[..., int], ...] = (demo, doctor, info, convert, run)
     for order, command in enumerate(commands):
         app.command(command, sort_key=order)
+    app.command(deconvolve.deconvolve, usage=deconvolve.USAGE, sort_key=10)
     for family in _FAMILIES:
         app.command(family.app())
     return app

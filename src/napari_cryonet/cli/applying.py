@@ -10,7 +10,7 @@ from typing import Any
 from cyclopts import Parameter
 
 from napari_cryonet.cli.console import working
-from napari_cryonet.cli.options import FILES, Flag, chosen
+from napari_cryonet.cli.options import FILES, CommonFiles, chosen
 from napari_cryonet.cli.output import say_json, say_table
 from napari_cryonet.cli.work import DONE, do, inputs
 from napari_cryonet.errors import SettingsError
@@ -25,30 +25,23 @@ Results = Callable[[Outcome], tuple[dict[str, Any], dict[str, str]]]
 """Returns what an application measured: values for JSON, and lines for a person by name."""
 
 
-@Parameter(name="*", group=FILES)
 @dataclass(frozen=True, kw_only=True)
-class ApplyFiles:
-    """Where an application puts its result.
+class _Output:
+    """The result of an application.
 
     Parameters
     ----------
     output
         The file to write.
-    settings
-        A TOML file of settings; options win over it.
-    overwrite
-        Replace the output if it is there.
-    quiet
-        Show no progress.
-    json
-        Print the measures as JSON.
     """
 
     output: Path
-    settings: Path | None = None
-    overwrite: Flag = False
-    quiet: Flag = False
-    json: Flag = False
+
+
+@Parameter(name="*", group=FILES)
+@dataclass(frozen=True, kw_only=True)
+class ApplyFiles(CommonFiles, _Output):
+    """Where an application puts its result."""
 
 
 @dataclass(frozen=True)

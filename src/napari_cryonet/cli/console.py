@@ -32,7 +32,7 @@ class ConsoleReporter(SilentReporter):
     bar
         Draws the progress; None writes a line every few seconds instead.
     console
-        Where sentences go; None says nothing at all.
+        Where sentences go; None says nothing but warnings.
     """
 
     def __init__(self, interrupt: Interrupt, bar: Progress | None, console: Console | None) -> None:
@@ -62,7 +62,12 @@ class ConsoleReporter(SilentReporter):
     def say(self, message: str) -> None:
         """Write a sentence above the bar."""
         if self._console is not None:
-            self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+            _print(self._console, message)
+
+    def warn(self, message: str) -> None:
+        """Write a warning above the bar; being quiet does not silence it."""
+        console = Console(stderr=True) if self._console is None else self._console
+        _print(console, f"Warning: {message}")
 
     def check(self) -> None:
         """Raise `Cancelled` after Ctrl-C."""
@@ -100,7 +105,7 @@ def working(*, quiet: bool = False) -> Iterator[ConsoleReporter]:
     Parameters
     ----------
     quiet
-        True to show nothing.
+        True to show nothing but warnings.
     """
     with Interrupt() as interrupt:
         console = None if quiet else Console(stderr=True)
@@ -116,3 +121,8 @@ def working(*, quiet: bool = False) -> Iterator[ConsoleReporter]:
         plain = {"redirect_stdout": False, "redirect_stderr": False}
         with Progress(*columns, console=console, transient=True, **plain) as bar:  # type: ignore[arg-type]
             yield ConsoleReporter(interrupt, bar, console)
+
+
+def _print(console: Console, message: str) -> None:
+    """Write a sentence as it is."""
+    console.print(message, markup=False, highlight=False, soft_wrap=True)

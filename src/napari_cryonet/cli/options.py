@@ -1,7 +1,8 @@
 """How settings become options: each field of a settings class is one."""
 
-from __future__ import annotations
+# Annotations are not postponed here: cyclopts looks names of types up in the modules of subclasses.
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,31 @@ ADVANCED = Group("Advanced settings", sort_key=3)
 
 Flag = Annotated[bool, Parameter(negative="")]
 """An option without a value and without a negative form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonFiles:
+    """Options of every command that makes a file from data and settings.
+
+    Commands list it behind their own files, so it is the first of their bases: the fields of a
+    dataclass begin with those of its last base.
+
+    Parameters
+    ----------
+    settings
+        A TOML file of settings; options win over it.
+    overwrite
+        Replace the output if it is there.
+    quiet
+        Show no progress.
+    json
+        Print the measures as JSON.
+    """
+
+    settings: Path | None = None
+    overwrite: Flag = False
+    quiet: Flag = False
+    json: Flag = False
 
 
 def options_of(settings: type[Settings]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from cyclopts import Parameter
 
 from napari_cryonet.cli.console import working
-from napari_cryonet.cli.options import FILES, Flag, chosen
+from napari_cryonet.cli.options import FILES, CommonFiles, chosen
 from napari_cryonet.cli.output import number, say_json, say_table
 from napari_cryonet.cli.pairs import Rows, read_pairs
 from napari_cryonet.cli.work import do, exit_code, inputs
@@ -21,10 +21,9 @@ from napari_cryonet.methods import table
 from napari_cryonet.settings import Settings
 
 
-@Parameter(name="*", group=FILES)
 @dataclass(frozen=True, kw_only=True)
-class TrainFiles:
-    """Where a training finds and puts everything.
+class _Places:
+    """The data of a training, its model and its run.
 
     Parameters
     ----------
@@ -38,14 +37,6 @@ class TrainFiles:
         Folder for log, metrics and checkpoints; MODEL_run beside the model if not given.
     resume
         Go on with the run in this folder; settings that are given replace those of its job.
-    settings
-        A TOML file of settings; options win over it.
-    overwrite
-        Replace the model if it is there.
-    quiet
-        Show no progress.
-    json
-        Print the summary as JSON.
     """
 
     output: Path | None = None
@@ -53,10 +44,20 @@ class TrainFiles:
     validation: Path | None = None
     run_folder: Path | None = None
     resume: Path | None = None
-    settings: Path | None = None
-    overwrite: Flag = False
-    quiet: Flag = False
-    json: Flag = False
+
+
+@Parameter(name="*", group=FILES)
+@dataclass(frozen=True, kw_only=True)
+class TrainFiles(CommonFiles, _Places):
+    """Where a training finds and puts everything.
+
+    Parameters
+    ----------
+    overwrite
+        Replace the model if it is there.
+    json
+        Print the summary as JSON.
+    """
 
 
 @dataclass(frozen=True)

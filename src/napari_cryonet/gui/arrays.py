@@ -16,7 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 Entry = int | range
 
-_PLANES, _INNER, _STRIDE = 9, (0.15, 0.85), 4
+_PLANES, _INNER, _STRIDE = 5, (0.15, 0.85), 4
+_BANDS, _BAND_ROWS = 8, 16
 _PERCENTILES = (0.3, 99.7)
 _FLAT_SIDE = 640
 
@@ -181,8 +182,9 @@ def levels(
 def contrast_limits(data: Any) -> tuple[float, float]:
     """Return between which grey values an image is shown.
 
-    These are percentiles of nine planes well inside the volume, since the outer planes of a
-    tomogram are empty or streaked. Numbers that are not finite are ignored.
+    These are percentiles of five planes well inside the volume, since the outer planes of a
+    tomogram are empty or streaked. Large planes are looked at in bands of rows. Numbers that are
+    not finite are ignored.
 
     Parameters
     ----------
@@ -191,14 +193,16 @@ def contrast_limits(data: Any) -> tuple[float, float]:
     """
     while data.ndim > 3:
         data = data[data.shape[0] // 2]
-    fine = 1 if min(data.shape[-2:]) < 16 * _STRIDE else _STRIDE
-    part = (slice(None, None, fine), slice(None, None, fine))
+    rows, columns = data.shape[-2:]
+    fine = 1 if min(rows, columns) < 16 * _STRIDE else _STRIDE
+    parts = [(band, slice(None, None, fine)) for band in _bands(rows, fine)]
     if data.ndim == 3:
         first, last = (inner * (data.shape[0] - 1) for inner in _INNER)
         chosen = np.unique(np.linspace(first, last, _PLANES).round().astype(int))
-        values = np.stack([np.asarray(data[(int(k), *part)]) for k in chosen]).astype(np.float64)
+        found = [np.asarray(data[(int(k), *part)]) for k in chosen for part in parts]
     else:
-        values = np.asarray(data[part]).astype(np.float64)
+        found = [np.asarray(data[part]) for part in parts]
+    values = np.concatenate(found, axis=None).astype(np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
         return 0.0, 1.0
@@ -206,6 +210,18 @@ def contrast_limits(data: Any) -> tuple[float, float]:
     if low == high:
         low, high = float(values.min()), float(values.max())
     return (low, high) if low < high else (low, low + (abs(low) or 1.0))
+
+
+def _bands(rows: int, step: int) -> list[slice]:
+    """Return which rows of a plane to look at: every `step`-th, or bands if there are many.
+
+    Single rows that are spread evenly would read a large plane whole: the system reads a file in
+    blocks of several rows.
+    """
+    if rows < 4 * _BANDS * _BAND_ROWS:
+        return [slice(None, None, step)]
+    starts = ((np.arange(_BANDS) + 0.5) * rows / _BANDS).astype(int) - _BAND_ROWS // 2
+    return [slice(int(start), int(start) + _BAND_ROWS) for start in starts]
 
 
 def _binned(plane: Array, down: int, across: int) -> Array:

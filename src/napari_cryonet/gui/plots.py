@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+Numbers = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 _QUALITY = (120, 220, 140)
 _LOSS = (150, 150, 170)
 _RAW = (230, 160, 90)
 _MOST_POINTS = 2000
 _HEIGHT = 125
+_MARGINS = (1, 1, 10, 6)  # room for what axes write beyond their ends
 
 
 class TrainingPlot(QWidget):
@@ -99,6 +102,45 @@ class FscPlot(QWidget):
             curve.setData(shells / voxel_size, values, connect="finite")
 
 
+class FilterPlot(QWidget):
+    """A filter against the contrast transfer function, and that function, over the frequency."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plot = _plot("Filter, scaled to 1, and CTF", "Spatial frequency (1/Å)")
+        self._plot.setYRange(-1, 1)
+        self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._plot.addLegend(offset=(8, -8), labelTextSize="8pt")
+        self._plot.addItem(pg.InfiniteLine(0, angle=0, pen=pg.mkPen((90, 90, 90))))
+        self._ctf = self._plot.plot(pen=pg.mkPen(_LOSS, width=1), name="CTF")
+        self._filter = self._plot.plot(pen=pg.mkPen(_QUALITY, width=2), name="filter")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+        self.setFixedHeight(round(1.5 * _HEIGHT))
+
+    def clear(self) -> None:
+        """Show no curves."""
+        for curve in (self._ctf, self._filter):
+            curve.setData([], [])
+
+    def show_filter(self, frequency: Numbers, ctf: Numbers, factors: Numbers) -> None:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        frequency
+            ``(n,)`` in 1/Å.
+        ctf
+            ``(n,)`` the contrast transfer function.
+        factors
+            ``(n,)`` the factors of the filter, drawn with the largest as 1.
+        """
+        most = np.abs(factors).max()
+        self._ctf.setData(frequency, ctf)
+        self._filter.setData(frequency, factors / most if most else factors)
+
+
 def _plot(left: str, bottom: str = "") -> pg.PlotWidget:
     """Return an empty plot in the colours of a dark window."""
     plot = pg.PlotWidget(background=None)
@@ -107,6 +149,7 @@ def _plot(left: str, bottom: str = "") -> pg.PlotWidget:
     plot.hideButtons()
     plot.showGrid(x=True, y=True, alpha=0.15)
     plot.setTitle(left, size="9pt")
+    plot.getPlotItem().layout.setContentsMargins(*_MARGINS)
     if bottom:
         plot.setLabel("bottom", bottom)
     plot.getAxis("left").setWidth(44)

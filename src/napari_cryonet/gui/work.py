@@ -181,6 +181,10 @@ class _Link:
         """Emit a sentence."""
         self._work._saying.emit(message)
 
+    def warn(self, message: str) -> None:
+        """Emit a warning, marked as one."""
+        self._work._saying.emit(f"Warning: {message}")
+
     def check(self) -> None:
         """Raise if the work has been asked to stop."""
         self._work.check()

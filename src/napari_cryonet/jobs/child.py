@@ -17,10 +17,10 @@ import numpy as np
 
 from napari_cryonet import errors
 from napari_cryonet.errors import CryonetError, TrainingError
-from napari_cryonet.io import read_model, read_volume, write
-from napari_cryonet.io.text import file_stem
+from napari_cryonet.io import read_model, read_volume
 from napari_cryonet.jobs.folder import RunFolder
-from napari_cryonet.jobs.job import Job, Rows
+from napari_cryonet.jobs.inputs import as_files
+from napari_cryonet.jobs.job import Job
 from napari_cryonet.jobs.run import Outcome
 from napari_cryonet.reporting import Box, Cancelled, Reporter
 from napari_cryonet.types import Volume
@@ -39,10 +39,13 @@ def run_in_child(
 ) -> Outcome:
     """Do a job in a child process, with the parameters and errors of `napari_cryonet.jobs.run`.
 
-    Volumes that are given are written into the folder first, because the child reads files. A
-    child that is to throw everything away has ten seconds to end, then it is killed.
+    The child reads files: volumes that are given and that no file holds as they are are written
+    into the folder first. A child that is to throw everything away has ten seconds to end, then
+    it is killed.
     """
-    job = _with_files(job, folder, given or {})
+    with folder.marked(report):
+        job.checked()
+        job, _ = as_files(job, given or {}, folder, report)
     folder.job_file.write_text(job.text(), encoding="utf-8")
     command = [sys.executable, "-m", "napari_cryonet.cli", "run", str(folder.path), "--events"]
     if resume:
@@ -106,6 +109,8 @@ class _Conversation:
                 self._report.step(event["done"], event["total"], **event["metrics"])
             elif kind == "say":
                 self._report.say(event["message"])
+            elif kind == "warn":
+                self._report.warn(event["message"])
             elif kind == "preview":
                 data = np.load(event.pop("path"), allow_pickle=False)
                 self._report.preview(Volume(data, **_tuples(event)))
@@ -143,22 +148,6 @@ def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
     }
-
-
-def _with_files(job: Job, folder: RunFolder, given: Mapping[str, Volume]) -> Job:
-    """Return the job with file names in the place of volumes that are given."""
-    names: dict[str, str] = {}
-    for number, (name, volume) in enumerate(given.items()):
-        plain = file_stem(volume.name, "volume")
-        path = folder.path / "inputs" / str(number) / f"{plain}.mrc"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, volume, overwrite=True)
-        names[name] = str(path)
-
-    def rows(old: Rows) -> list[list[str]]:
-        return [[names.get(name, name) for name in row] for row in old]
-
-    return job.updated({"inputs": rows(job.inputs), "validation": rows(job.validation)})
 
 
 def _outcome(job: Job, folder: RunFolder, last: dict[str, Any], code: int) -> Outcome:

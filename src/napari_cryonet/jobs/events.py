@@ -1,7 +1,7 @@
 """Running work that speaks JSON lines, for a parent process that shows it.
 
-Each line on the standard output is one event: ``step``, ``say``, ``preview``, and at the end
-``done``, ``cancelled`` or ``failed``. Lines on the standard input are orders: ``stop``,
+Each line on the standard output is one event: ``step``, ``say``, ``warn``, ``preview``, and at
+the end ``done``, ``cancelled`` or ``failed``. Lines on the standard input are orders: ``stop``,
 ``discard``, or ``want z0 z1 y0 y1 x0 x1``.
 """
 
@@ -53,6 +53,10 @@ class EventReporter:
     def say(self, message: str) -> None:
         """Write a sentence."""
         self.event("say", message=message)
+
+    def warn(self, message: str) -> None:
+        """Write a warning."""
+        self.event("warn", message=message)
 
     def check(self) -> None:
         """Raise `Cancelled` if it was ordered."""

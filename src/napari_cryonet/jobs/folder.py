@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, Literal
 from napari_cryonet.errors import FileProblem
 from napari_cryonet.io.atomic import replacing
 from napari_cryonet.jobs.job import Job
-from napari_cryonet.reporting import PassingReporter, Reporter
+from napari_cryonet.reporting import Cancelled, PassingReporter, Reporter
 
 End = Literal["done", "stopped", "discarded", "failed"]
 _METRICS = ("step", "epoch", "seconds", "loss", "quality", "learning_rate")
@@ -27,8 +29,9 @@ class RunFolder:
     ----------
     path
         It holds ``job.toml``, ``log.txt``, ``metrics.csv``, ``checkpoint.safetensors``,
-        ``models/`` with the models of epochs if they are kept, the result, and
-        ``done.json`` once the run has ended, however it ended.
+        ``models/`` with the models of epochs if they are kept, ``inputs/`` with data that no
+        other file holds, the result, and ``done.json`` once the run has ended, however it
+        ended.
     """
 
     path: Path
@@ -101,6 +104,20 @@ class RunFolder:
         note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return note
 
+    @contextmanager
+    def marked(self, report: Reporter) -> Iterator[None]:
+        """Leave a marker if the block does not come to its end, and say why it fails."""
+        try:
+            yield
+        except Cancelled as stop:
+            self.end("stopped" if stop.keep else "discarded")
+            raise
+        except BaseException as error:
+            what = str(error) or type(error).__name__
+            self.end("failed", error=what)
+            report.say(f"Failed: {what}")
+            raise
+
 
 class LoggingReporter(PassingReporter):
     """Writes log and metrics of a run into its folder, and passes everything on.
@@ -131,10 +148,19 @@ class LoggingReporter(PassingReporter):
 
     def say(self, message: str) -> None:
         """Write a sentence with the time, and pass it on."""
-        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
+        self._write(message)
         super().say(message)
+
+    def warn(self, message: str) -> None:
+        """Write a warning with the time, and pass it on."""
+        self._write(f"Warning: {message}")
+        super().warn(message)
 
     def close(self) -> None:
         """Close both files."""
         self._log.close()
         self._metrics.close()
+
+    def _write(self, sentence: str) -> None:
+        """Write a line of the log."""
+        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {sentence}\n")

@@ -13,9 +13,10 @@ from napari_cryonet.errors import SettingsError
 from napari_cryonet.io import mrc, read_model, read_volume, write_model
 from napari_cryonet.io.atomic import check_output
 from napari_cryonet.jobs.folder import LoggingReporter, RunFolder
+from napari_cryonet.jobs.inputs import as_files
 from napari_cryonet.jobs.job import Job, Rows
 from napari_cryonet.methods import table
-from napari_cryonet.reporting import Cancelled, Reporter
+from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import Model, Volume
 
 
@@ -60,7 +61,8 @@ def run(
     folder
         Where log, metrics and checkpoints go; None keeps none.
     given
-        Volumes that inputs of the job name; all other names are files.
+        Volumes that inputs of the job name; all other names are files. With a folder, the job
+        file gets names of files for these as well, see `napari_cryonet.jobs.inputs`.
     resume
         Whether a training goes on from the checkpoint in the folder.
 
@@ -76,17 +78,8 @@ def run(
     folder.begin()
     started = time.monotonic()
     logging = LoggingReporter(folder, report)
-    with contextlib.closing(logging):
-        try:
-            outcome = _do(job, logging, folder, given or {}, resume=resume)
-        except Cancelled as stop:
-            folder.end("stopped" if stop.keep else "discarded")
-            raise
-        except BaseException as error:
-            what = str(error) or type(error).__name__
-            folder.end("failed", error=what)
-            logging.say(f"Failed: {what}")
-            raise
+    with contextlib.closing(logging), folder.marked(logging):
+        outcome = _do(job, logging, folder, given or {}, resume=resume)
     stopped = outcome.measures.get("ended") == "stopped"
     folder.end(
         "stopped" if stopped else "done",
@@ -113,6 +106,8 @@ def _do(
         output = folder.result_file(job)
     if output is not None:
         check_output(output, overwrite=job.overwrite or resume)
+    if folder is not None:
+        job, given = as_files(job, given, folder, report)
     if job.action == "train":
         things = _things(job.inputs, given, report)
         validation = _things(job.validation, given, report)
@@ -138,18 +133,19 @@ def _apply(
     given: Mapping[str, Volume],
     output: Path | None,
 ) -> Outcome:
-    """Apply a model, into a file or into memory."""
+    """Apply a method, into a file or into memory."""
     if len(job.inputs) != 1:
         raise SettingsError(
-            f"A job applies a model to one row of inputs; this one has {len(job.inputs)}."
+            f"A job applies a method to one row of inputs; this one has {len(job.inputs)}."
         )
     (things,) = _things(job.inputs, given, report)
-    model = read_model(Path(job.model))
+    model = read_model(Path(job.model)) if method.trained else None
     function = method.function("apply")
     if output is None:
         volume, measures = function(things, model, settings, report)
         return Outcome((), volume=volume, measures=measures)
-    said = f"{method.title}, model {Path(job.model).name}: {', '.join(t.name for t in things)}"
+    how = f"model {Path(job.model).name}" if method.trained else str(settings)
+    said = f"{method.title}, {how}: {', '.join(t.name for t in things)}"
     like = things[0].changed(things[0].data, said, name=output.stem)
     with mrc.create(output, like, "f4", overwrite=job.overwrite) as target:
         _, measures = function(things, model, settings, report, into=target)

@@ -26,15 +26,34 @@ class Method:
         What it needs and gives, in one line.
     room
         The package that holds it.
+    trained
+        Whether it applies a model that has to be trained first.
     """
 
     name: str
     title: str
     summary: str
     room: str
+    trained: bool = True
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What it can do."""
+        return ("train", "apply") if self.trained else ("apply",)
 
     def settings(self, action: Action) -> type[Settings]:
-        """Return the settings class of an action; loads no torch."""
+        """Return the settings class of an action; loads no torch.
+
+        Raises
+        ------
+        SettingsError
+            If the method has no such action.
+        """
+        if action not in self.actions:
+            raise SettingsError(
+                f"{self.title} cannot {action}: there is nothing to train. Its only action is "
+                f"{self.actions[0]}."
+            )
         module = import_module(f"{self.room}.settings")
         found: type[Settings] = getattr(module, f"{action.capitalize()}Settings")
         return found
@@ -52,6 +71,14 @@ METHODS: dict[str, Method] = {
             "Noise2Noise",
             "Learns from two halves of the data with independent noise, and removes it.",
             "napari_cryonet.methods.noise2noise",
+        ),
+        Method(
+            "deconvolution",
+            "Deconvolution",
+            "Undoes the contrast transfer function of one map or tomogram as far as its noise "
+            "allows.",
+            "napari_cryonet.methods.deconvolution",
+            trained=False,
         ),
     )
 }

@@ -76,7 +76,7 @@ def apply(
     model.check_method("noise2noise")
     _check(things)
     if warning := voxel_size_warning(model.card, things[0].voxel_size):
-        report.say(warning)
+        report.warn(warning)
     training = TrainSettings.load(model.card.settings)
     given = [on_grid(thing, training, report) for thing in things]
     compute = choose(settings.device, settings.precision)
