@@ -47,7 +47,7 @@ def main() -> None:
     started = time.monotonic()
     model = train([halves], settings, SilentReporter())
     trained = time.monotonic()
-    result, measures = apply(
+    result, measures, _ = apply(
         halves, model, ApplySettings(passes=arguments.passes), SilentReporter()
     )
     figures = model.card.training

@@ -25,8 +25,8 @@ from _say import say
 
 from napari_cryonet.io import mrc, read_volume
 from napari_cryonet.methods.noise2noise.apply import apply
-from napari_cryonet.methods.noise2noise.network import specification
 from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
+from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.device import choose, use_threads
 from napari_cryonet.nn.unet import build
 from napari_cryonet.reporting import SilentReporter

@@ -326,7 +326,7 @@ def noisy(rng: np.random.Generator) -> Volume:
 def test_the_method_keeps_all_but_the_grey_values(noisy: Volume) -> None:
     report = RecordingReporter()
     settings = ApplySettings(defocus=3)
-    made, measures = apply((noisy,), None, settings, report)
+    made, measures, _ = apply((noisy,), None, settings, report)
     assert np.array_equal(made.data, deconvolve(noisy.data, noisy.voxel_size, settings)[0])
     assert (made.voxel_size, made.origin) == (noisy.voxel_size, noisy.origin)
     assert made.name == "tomo deconvolved"

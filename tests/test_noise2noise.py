@@ -16,13 +16,14 @@ from napari_cryonet.io import read_model, write_model
 from napari_cryonet.methods.noise2noise import apply as applying
 from napari_cryonet.methods.noise2noise.apply import apply
 from napari_cryonet.methods.noise2noise.data import prepare
-from napari_cryonet.methods.noise2noise.objective import mixtures
 from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
 from napari_cryonet.methods.noise2noise.train import train
+from napari_cryonet.nn import denoise
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.tiles import predict
 from napari_cryonet.nn.weights import load
 from napari_cryonet.reporting import Cancelled, RecordingReporter, SilentReporter
+from napari_cryonet.signal.combine import mixtures
 from napari_cryonet.signal.correlate import correlation
 from napari_cryonet.signal.shells import fsc
 from napari_cryonet.types import Model, ModelCard, Volume
@@ -92,7 +93,9 @@ def result(learnt) -> tuple[Volume, dict[str, Any], RecordingReporter]:
     """Both halves denoised, with two turns."""
     report = RecordingReporter()
     with single_thread():
-        volume, measures = apply(learnt.data.pair, learnt.model, apply_settings(passes=2), report)
+        volume, measures, _ = apply(
+            learnt.data.pair, learnt.model, apply_settings(passes=2), report
+        )
     return volume, measures, report
 
 
@@ -218,7 +221,7 @@ def test_the_card_says_what_the_model_is(learnt):
     card = learnt.model.card
     assert card.method == "noise2noise"
     assert TrainSettings.load(card.settings) == learnt.settings
-    assert card.network == {"kind": "subpixel", "width": 8}
+    assert card.network == {"kind": "subpixel", "width": 8, "dropout": 0.0}
     assert card.voxel_size == (2.0, 2.0, 2.0)
     assert card.normalisation["kind"] == "standard"
     assert card.normalisation["shift"] == pytest.approx(SHIFT, abs=0.1)
@@ -237,7 +240,7 @@ def test_a_single_volume_is_denoised_as_well(learnt):
     data = learnt.data
     single = replace(data.first, data=data.raw)
     report = RecordingReporter()
-    volume, measures = apply([single], learnt.model, apply_settings(), report)
+    volume, measures, _ = apply([single], learnt.model, apply_settings(), report)
     assert measures == {}
     found = correlation(volume.data, data.truth)
     assert found > best_gaussian(data) + 0.02
@@ -246,7 +249,9 @@ def test_a_single_volume_is_denoised_as_well(learnt):
 
 
 def test_keeping_nothing_gives_the_network_alone(learnt, small):
-    alone, measures = apply(small.pair, learnt.model, apply_settings(keep="off"), SilentReporter())
+    alone, measures, _ = apply(
+        small.pair, learnt.model, apply_settings(keep="off"), SilentReporter()
+    )
     compute = choose("cpu", "float32")
     network, expected = load(learnt.model, compute), []
     both = np.stack([half.data for half in small.pair])
@@ -309,7 +314,7 @@ def test_the_size_of_the_pieces_matters_little_for_the_mixture(learnt, small):
 def test_the_result_can_go_into_a_memory_map(learnt, small, tmp_path):
     expected = applied(small.pair, learnt.model)
     into = np.memmap(tmp_path / "out", np.float32, "w+", shape=small.first.shape)
-    volume, _ = apply(small.pair, learnt.model, apply_settings(), SilentReporter(), into=into)
+    volume, _, _ = apply(small.pair, learnt.model, apply_settings(), SilentReporter(), into=into)
     assert volume.data is into
     into.flush()
     written = np.fromfile(tmp_path / "out", np.float32).reshape(into.shape)
@@ -318,11 +323,11 @@ def test_the_result_can_go_into_a_memory_map(learnt, small, tmp_path):
 
 def test_large_work_in_between_goes_to_the_disk(learnt, small, monkeypatch):
     expected = applied(small.pair, learnt.model)
-    monkeypatch.setattr(applying, "_IN_MEMORY", 0)
+    monkeypatch.setattr(denoise, "_IN_MEMORY", 0)
     scratch = []
-    original = applying._scratch
+    original = denoise.scratch
     monkeypatch.setattr(
-        applying, "_scratch", lambda like: scratch.append(original(like)) or scratch[-1]
+        denoise, "scratch", lambda like: scratch.append(original(like)) or scratch[-1]
     )
     np.testing.assert_array_equal(applied(small.pair, learnt.model), expected)
     assert isinstance(scratch[0], np.memmap)
@@ -358,7 +363,7 @@ def test_memory_that_runs_out_makes_the_pieces_smaller(learnt, small, monkeypatc
     expected = applied(small.pair, learnt.model, tile=16, **values)
     monkeypatch.setattr(applying, "load", lambda *given: Limited(load(*given)))
     report = RecordingReporter()
-    found, measures = apply(small.pair, learnt.model, apply_settings(**values), report)
+    found, measures, _ = apply(small.pair, learnt.model, apply_settings(**values), report)
     assert report.said[-1] == "Memory ran out; going on with pieces of 16 voxels."
     assert_near(found.data, expected, 1e-5)
     known = [value for value in measures["fsc_raw"] if value is not None]
@@ -368,7 +373,7 @@ def test_memory_that_runs_out_makes_the_pieces_smaller(learnt, small, monkeypatc
 
 def test_the_turns_are_those_of_the_training(learnt, small, monkeypatch):
     used = []
-    monkeypatch.setattr(applying, "spread", lambda group, count: used.append((group, count)) or ())
+    monkeypatch.setattr(denoise, "spread", lambda group, count: used.append((group, count)) or ())
     monkeypatch.setattr(applying, "predict", lambda network, values, *rest: values)
     applied(small.pair, learnt.model, passes=5)
     assert used == [("rotations", 5)]
@@ -425,7 +430,7 @@ def test_a_model_without_a_network_is_refused(small):
         (lambda one, two: [one, two, one], "not 3"),
         (lambda one, two: [one, one], "one and the same volume"),
         (lambda one, two: [one, replace(two, data=two.data[1:])], "same shape"),
-        (lambda one, two: [replace(one, data=one.data[None])], "denoises volumes z, y, x"),
+        (lambda one, two: [replace(one, data=one.data[None])], "needs volumes z, y, x"),
         (lambda one, two: [replace(one, data=one.data + 1j)], "of real numbers"),
         (lambda one, two: [replace(one, data=one.data * np.nan)], "not numbers"),
         (lambda one, two: [replace(one, data=one.data * 0)], "nothing to learn"),
@@ -549,7 +554,7 @@ def test_data_of_another_voxel_size_are_resampled_there_and_back(tiny):
     assert "half 1 is resampled from 2 to 3 Å." in report.said
     assert report.previews[-1].shape == (3, 16, 16)
     into = np.zeros((24, 24, 24), np.float32)
-    volume, _ = apply(tiny.pair, model, apply_settings(), SilentReporter(), into=into)
+    volume, _, _ = apply(tiny.pair, model, apply_settings(), SilentReporter(), into=into)
     np.testing.assert_array_equal(volume.data, into)
     assert volume.voxel_size == tiny.first.voxel_size
     assert volume.history[-1] == "Resampled back."

@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.noise2noise.data import (
-    describe,
-    group_for,
-    of_one_size,
-    on_grid,
-    prepare,
-    signal_voxels,
-)
+from napari_cryonet.methods.noise2noise.data import prepare, signal_voxels
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
 from napari_cryonet.nn.patches import outside
+from napari_cryonet.nn.source import describe, group_for, of_one_size, on_grid
 from napari_cryonet.reporting import Cancelled, RecordingReporter, SilentReporter
 from napari_cryonet.types import Volume
 from phantom import Stopping, blobs, halves, noise

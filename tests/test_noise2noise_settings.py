@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from napari_cryonet.errors import SettingsError
-from napari_cryonet.methods.noise2noise.network import specification
 from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
 from napari_cryonet.methods.table import METHODS, find
+from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.unet import build
 from napari_cryonet.settings import Settings, toml_text
 from phantom import one_thread  # noqa: F401
@@ -107,7 +107,7 @@ def test_the_table_finds_settings_and_functions():
     for action in ("train", "apply"):
         assert method.function(action).__name__ == action
     for each in METHODS.values():
-        assert issubclass(each.settings("train"), Settings)
+        assert all(issubclass(each.settings(action), Settings) for action in each.actions)
         assert each.title
         assert each.summary.endswith(".")
 
@@ -122,7 +122,7 @@ def test_listing_methods_and_their_settings_loads_no_torch():
         "import sys\n"
         "from napari_cryonet.methods.table import METHODS\n"
         "for method in METHODS.values():\n"
-        "    method.settings('train')(), method.settings('apply')()\n"
+        "    [method.settings(action)() for action in method.actions]\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

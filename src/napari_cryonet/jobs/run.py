@@ -12,6 +12,7 @@ from typing import Any
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.io import mrc, read_model, read_volume, write_model
 from napari_cryonet.io.atomic import check_output
+from napari_cryonet.io.text import file_stem
 from napari_cryonet.jobs.folder import LoggingReporter, RunFolder
 from napari_cryonet.jobs.inputs import as_files
 from napari_cryonet.jobs.job import Job, Rows
@@ -34,12 +35,15 @@ class Outcome:
         The result of an application; read back as a memory map if it went to a file.
     measures
         What was measured on the way.
+    others
+        Further volumes by name, for example ``"uncertainty"``.
     """
 
     files: tuple[Path, ...] = ()
     model: Model | None = None
     volume: Volume | None = None
     measures: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Volume] = field(default_factory=dict)
 
 
 def run(
@@ -142,14 +146,31 @@ def _apply(
     model = read_model(Path(job.model)) if method.trained else None
     function = method.function("apply")
     if output is None:
-        volume, measures = function(things, model, settings, report)
-        return Outcome((), volume=volume, measures=measures)
+        result = function(things, model, settings, report)
+        return Outcome((), None, *result)
     how = f"model {Path(job.model).name}" if method.trained else str(settings)
     said = f"{method.title}, {how}: {', '.join(t.name for t in things)}"
     like = things[0].changed(things[0].data, said, name=output.stem)
     with mrc.create(output, like, "f4", overwrite=job.overwrite) as target:
-        _, measures = function(things, model, settings, report, into=target)
-    return Outcome((output,), volume=read_volume(output), measures=measures)
+        result = function(things, model, settings, report, into=target)
+    files = {name: beside(output, name) for name in result.others}
+    for name, other in result.others.items():
+        mrc.write(files[name], other, overwrite=job.overwrite)
+    others = {name: read_volume(path) for name, path in files.items()}
+    return Outcome((output, *files.values()), None, read_volume(output), result.measures, others)
+
+
+def beside(output: Path, name: str) -> Path:
+    """Return the file for a further volume of a result, in the folder of the result itself.
+
+    Parameters
+    ----------
+    output
+        The file of the result, for example ``denoised.mrc``.
+    name
+        Of the further volume: ``uncertainty`` gives ``denoised_uncertainty.mrc``.
+    """
+    return output.with_name(f"{file_stem(output.name, 'result')}_{name}.mrc")
 
 
 def _things(

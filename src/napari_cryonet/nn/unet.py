@@ -16,6 +16,8 @@ convolutional neural network*, CVPR 2016, arXiv:1609.05158.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -42,6 +44,8 @@ class SubpixelUNet(nn.Module):
         Channels at full sampling, to which the input is added as one more.
     dims
         2 for images, 3 for volumes.
+    dropout
+        Share of the features on the way up that `dropping` leaves out.
 
     Notes
     -----
@@ -51,11 +55,14 @@ class SubpixelUNet(nn.Module):
     multiple = 4
     reach = 20
 
-    def __init__(self, width: int = 32, detail: int = 7, dims: int = 3) -> None:
+    def __init__(
+        self, width: int = 32, detail: int = 7, dims: int = 3, *, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         conv = _CONV[dims]
         cell = 2**dims
         self.dims = dims
+        self.drop = nn.Dropout(dropout)
         self.outer = _double(conv, cell, width)
         self.inner = _double(conv, width, 2 * width)
         self.merge = _double(conv, 3 * width, width)
@@ -70,8 +77,8 @@ class SubpixelUNet(nn.Module):
         """Return ``(b, 1, [z,] y, x)`` for a tensor of the same shape."""
         outer = self.outer(space_to_depth(image))
         inner = self.inner(_pool(outer, self.dims))
-        merged = self.merge(torch.cat([functional.interpolate(inner, scale_factor=2), outer], 1))
-        detail = depth_to_space(self.spread(merged))
+        both = torch.cat([functional.interpolate(inner, scale_factor=2), outer], 1)
+        detail = depth_to_space(self.spread(self.drop(self.merge(self.drop(both)))))
         return self.head(torch.cat([detail, image.to(detail.dtype)], 1))  # type: ignore[no-any-return]
 
 
@@ -92,6 +99,8 @@ class UNet(nn.Module):
         Slope of the activation below zero; 0 is ReLU.
     residual
         Whether the input is added to the output.
+    dropout
+        Share of the features on the way up that `dropping` leaves out.
     """
 
     def __init__(
@@ -103,10 +112,12 @@ class UNet(nn.Module):
         transposed: bool = False,
         leak: float = _LEAK,
         residual: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         conv, widths = _CONV[dims], [width * 2**level for level in range(depth + 1)]
         self.dims, self.residual = dims, residual
+        self.drop = nn.Dropout(dropout)
         self.multiple = 2**depth
         self.reach = _unet_reach(depth)
         pairs = list(pairwise(widths))
@@ -132,8 +143,8 @@ class UNet(nn.Module):
             skips.append(level)
             level = block(_pool(level, self.dims))
         for rise, block in zip(self.rise, self.up, strict=True):
-            level = block(torch.cat([rise(level), skips.pop()], 1))
-        out = self.head(level)
+            level = block(self.drop(torch.cat([rise(level), skips.pop()], 1)))
+        out = self.head(self.drop(level))
         return out + image if self.residual else out  # type: ignore[no-any-return]
 
 
@@ -160,6 +171,25 @@ def build(spec: dict[str, Any]) -> nn.Module:
             f"CryoNet if a newer one made this model."
         ) from error
     return network.to(memory_format=_LAYOUT[network.dims])  # type: ignore[no-any-return]
+
+
+@contextmanager
+def dropping(network: nn.Module) -> Iterator[None]:
+    """Leave features out at random inside a block, as in training, also in evaluation mode.
+
+    References
+    ----------
+    Gal and Ghahramani, *Dropout as a Bayesian approximation*, ICML 2016, arXiv:1506.02142.
+    """
+    layers = [part for part in network.modules() if isinstance(part, nn.Dropout)]
+    before = [layer.training for layer in layers]
+    for layer in layers:
+        layer.train()
+    try:
+        yield
+    finally:
+        for layer, state in zip(layers, before, strict=True):
+            layer.train(state)
 
 
 def space_to_depth(image: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from napari_cryonet.types.cloud import PointCloud
 from napari_cryonet.types.images import ImageStack
 from napari_cryonet.types.model import Model, ModelCard
 from napari_cryonet.types.points import Points
+from napari_cryonet.types.result import Result
 from napari_cryonet.types.volume import Volume
 
 Thing = Volume | ImageStack | Points | PointCloud
 
-__all__ = ["ImageStack", "Model", "ModelCard", "PointCloud", "Points", "Thing", "Volume"]
+__all__ = ["ImageStack", "Model", "ModelCard", "PointCloud", "Points", "Result", "Thing", "Volume"]

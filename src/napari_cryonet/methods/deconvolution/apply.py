@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from napari_cryonet.methods.deconvolution.settings import ApplySettings
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.signal.ctf import cut_off, first_zero
 from napari_cryonet.signal.deconvolve import checked, deconvolve
-from napari_cryonet.types import Volume
+from napari_cryonet.types import Result, Volume
 
 
 def apply(
@@ -23,7 +22,7 @@ def apply(
     report: Reporter,
     *,
     into: NDArray[np.float32] | None = None,
-) -> tuple[Volume, dict[str, Any]]:
+) -> Result:
     """Deconvolve one volume.
 
     Parameters
@@ -41,9 +40,8 @@ def apply(
 
     Returns
     -------
-    volume : Volume
-        The deconvolved volume, with the mean and the standard deviation of the input.
-    measures : dict
+    Result
+        The deconvolved volume, with the mean and the standard deviation of the input. Measures:
         ``first_zero`` of the CTF and ``cut_off`` of the filter in Å, and ``gain``, the factor
         that brought the standard deviation back.
 
@@ -75,4 +73,4 @@ def apply(
         "gain": float(f"{gain:.4g}"),
     }
     sentence = f"Deconvolution, {settings}."
-    return thing.changed(data, sentence, name=f"{thing.name} deconvolved"), measures
+    return Result(thing.changed(data, sentence, name=f"{thing.name} deconvolved"), measures)

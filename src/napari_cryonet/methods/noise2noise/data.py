@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_cryonet.errors import DataError
-from napari_cryonet.io import fingerprint
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
 from napari_cryonet.nn.augment import Group
 from napari_cryonet.nn.patches import Sampler, hold_out, patch_sides
+from napari_cryonet.nn.source import check_volume, group_for, on_grid
 from napari_cryonet.reporting import Box, Reporter
 from napari_cryonet.signal.normalise import Scaling, measure
-from napari_cryonet.signal.resample import resampled
 from napari_cryonet.types import Volume
 from napari_cryonet.types.volume import check_pair
 
@@ -85,11 +82,7 @@ def prepare(
     """
     check_pair(*halves)
     for half in halves:
-        if half.data.ndim != 3 or half.data.dtype.kind == "c":
-            raise DataError(
-                f"Noise2Noise needs volumes z, y, x of real numbers; {half.name} has the shape "
-                f"{half.shape} and the type {half.data.dtype}."
-            )
+        check_volume(half, "Noise2Noise")
     first, second = (on_grid(half, settings, report) for half in halves)
     report.check()
     scaling = measure((first.data, second.data), settings.normalisation)
@@ -117,37 +110,6 @@ def prepare(
     )
 
 
-def of_one_size(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs with patches of one size, which fit into all of them in every turn."""
-    sides = np.min([pair.sampler.sides for pair in pairs], axis=0)
-    if any(pair.rotations == "rotations" for pair in pairs):
-        sides[:] = sides.min()
-    common = tuple(int(side) for side in sides)
-    return [replace(pair, sampler=replace(pair.sampler, sides=common)) for pair in pairs]
-
-
-def on_grid(volume: Volume, settings: TrainSettings, report: Reporter) -> Volume:
-    """Return the volume, resampled if its voxel size is outside the limits."""
-    size = max(volume.scale)
-    inside = settings.voxel_size_min <= min(volume.scale) and size <= settings.voxel_size_max
-    if settings.voxel_size is None or volume.voxel_size is None or inside:
-        return volume
-    report.say(f"{volume.name} is resampled from {size:.4g} to {settings.voxel_size:.4g} Å.")
-    return resampled(volume, settings.voxel_size)
-
-
-def group_for(volume: Volume, settings: TrainSettings) -> Group:
-    """Return which turned copies are as good as the original.
-
-    A cube with one voxel size is taken as a map of a molecule, which has no preferred
-    direction; anything else as a tomogram, whose missing wedge has one.
-    """
-    cubic = len(set(volume.shape)) == 1 and np.allclose(volume.scale, volume.scale[0], rtol=1e-3)
-    if settings.rotations == "auto":
-        return "rotations" if cubic else "flips"
-    return settings.rotations
-
-
 def signal_voxels(
     first: NDArray[np.float32], second: NDArray[np.float32]
 ) -> NDArray[np.integer[Any]]:
@@ -165,12 +127,3 @@ def signal_voxels(
     """
     strength = ndimage.gaussian_filter(first, _SMOOTH) * ndimage.gaussian_filter(second, _SMOOTH)
     return np.argwhere(strength >= np.quantile(strength, 1 - _SIGNAL_PART))
-
-
-def describe(halves: Sequence[tuple[Volume, Volume]]) -> tuple[dict[str, Any], ...]:
-    """Return what a model card says of its training data."""
-    return tuple(
-        {"name": half.name, "shape": list(half.shape), "fingerprint": fingerprint(half.data)}
-        for pair in halves
-        for half in pair
-    )

@@ -1,15 +1,15 @@
-"""Which network Noise2Noise trains, as a specification for `napari_cryonet.nn.unet.build`."""
+"""Which network a denoiser trains, as a specification for `napari_cryonet.nn.unet.build`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from napari_cryonet.methods.noise2noise.settings import TrainSettings
+from napari_cryonet.nn.settings import Denoiser
 
 WIDE, NARROW = 32, 16
 
 
-def specification(settings: TrainSettings, *, fast: bool = True) -> dict[str, Any]:
+def specification(settings: Denoiser, *, fast: bool = True) -> dict[str, Any]:
     """Return kind and arguments of the network that the settings ask for.
 
     Parameters
@@ -22,7 +22,7 @@ def specification(settings: TrainSettings, *, fast: bool = True) -> dict[str, An
     """
     width = settings.width or (WIDE if fast else NARROW)
     if settings.network == "subpixel":
-        return {"kind": "subpixel", "width": width}
+        return {"kind": "subpixel", "width": width, "dropout": settings.dropout}
     return {
         "kind": "unet",
         "width": width,
@@ -30,4 +30,5 @@ def specification(settings: TrainSettings, *, fast: bool = True) -> dict[str, An
         "residual": settings.residual,
         "transposed": settings.transposed,
         "leak": settings.leak,
+        "dropout": settings.dropout,
     }

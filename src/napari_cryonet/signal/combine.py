@@ -3,6 +3,16 @@
 In each Fourier shell the best linear mixture of the raw average R and the denoised volume D
 is that of least squares against the truth s, whose products with both are measured across
 the halves: ``<R, s> = <h1, h2>``, and ``<D, s>`` from the half whose noise D does not hold.
+
+Of two halves with independent noise n1 and n2 of equal strength, with mean M and half
+difference N, the mixtures ``M + αN`` and ``M - N/α`` have independent noise too, for any α.
+At α = 1 they are the halves themselves. A smaller α gives a network a cleaner input, as clean
+as it will be when both halves are denoised, at the price of a noisier target.
+
+References
+----------
+Pang, Zheng, Quan, Ji, *Recorrupted-to-Recorrupted: unsupervised deep learning for image
+denoising*, CVPR 2021.
 """
 
 from __future__ import annotations
@@ -18,9 +28,28 @@ from napari_cryonet.signal.shells import Real, backward, shell_gain, shell_sum, 
 SHELLS = 64
 """How many shells there are from 0 to Nyquist."""
 
+Values = NDArray[np.float32]
+
 _LEAST = 1e-4
 _LEAST_FSC = 0.05
 _EMPTY = 1e-6
+
+
+def mixtures(first: Values, second: Values, mixing: float) -> tuple[Values, Values]:
+    """Return input and target with independent noise, made of two halves.
+
+    Parameters
+    ----------
+    first, second
+        The halves.
+    mixing
+        α: 1 returns the halves themselves.
+    """
+    if mixing == 1:
+        return first, second
+    two = np.float32(2)
+    mean, half = (first + second) / two, (first - second) / two
+    return mean + np.float32(mixing) * half, mean - half / np.float32(mixing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +98,7 @@ class Spectra:
             Number of shells.
         """
         shape = halves[0].shape
-        first, second = (spectrum(half) for half in halves)
-        made, other = (spectrum(each) for each in denoised)
+        first, second, made, other = (spectrum(each) for each in (*halves, *denoised))
         mean, half = (first + second) / 2, (first - second) / (2 * mixing)
         both = (made + other) / 2
 

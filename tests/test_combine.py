@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_cryonet.methods.noise2noise.combine import Spectra, combine
-from napari_cryonet.methods.noise2noise.objective import mixtures
 from napari_cryonet.nn.tiles import Grid
+from napari_cryonet.signal.combine import Spectra, combine, mixtures
 from napari_cryonet.signal.correlate import correlation
 from napari_cryonet.signal.shells import fsc, shell_sum, spectrum
 from phantom import blobs, halves, noise
