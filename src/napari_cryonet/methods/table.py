@@ -73,6 +73,12 @@ METHODS: dict[str, Method] = {
             "napari_cryonet.methods.noise2noise",
         ),
         Method(
+            "self2self",
+            "Self2Self",
+            "Learns from a single tomogram or map and copies of it that it corrupts itself.",
+            "napari_cryonet.methods.self2self",
+        ),
+        Method(
             "deconvolution",
             "Deconvolution",
             "Undoes the contrast transfer function of one map or tomogram as far as its noise "

@@ -19,6 +19,7 @@ from napari_cryonet.nn.tiles import Grid, Tick, Tile, fitting_side, over_tiles
 from napari_cryonet.reporting import PartReporter, Reporter
 from napari_cryonet.signal.combine import SHELLS, Spectra, Values, combine
 from napari_cryonet.signal.normalise import Scaling, measure
+from napari_cryonet.signal.resample import resampled
 from napari_cryonet.signal.shells import Real
 from napari_cryonet.types import ModelCard, Volume
 
@@ -132,6 +133,27 @@ class Denoising(ABC):
         mixed = combine(raw, self.made[tile.read], self.factors)[tile.inner]
         self.target[tile.write] = self.scaling.backward(mixed.astype(np.float32))
         tick(1.0)
+
+
+def on_its_grid(result: Volume, like: Volume, into: NDArray[np.float32] | None = None) -> Volume:
+    """Return a result on the grid of what it was made from, if it was resampled.
+
+    Parameters
+    ----------
+    result
+        What was made.
+    like
+        What it was made from.
+    into
+        ``(z, y, x)`` to write it to, if it is not there already.
+    """
+    if result.shape == like.shape:
+        return result
+    back = resampled(result, like.scale[0], like.shape)
+    if into is not None:
+        into[...] = back.data
+    data = back.data if into is None else into
+    return result.changed(data, "Resampled back.", voxel_size=like.voxel_size)
 
 
 def scratch(like: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
-from napari_cryonet.nn.denoise import Denoising
+from napari_cryonet.nn.denoise import Denoising, on_its_grid
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.source import check_volume, on_grid
 from napari_cryonet.nn.tiles import Tick, Tile, predict, some
 from napari_cryonet.nn.weights import load
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.signal.combine import SHELLS, Spectra, Values, mixtures
-from napari_cryonet.signal.resample import resampled
 from napari_cryonet.types import Model, Result, Volume
 from napari_cryonet.types.model import voxel_size_warning
 from napari_cryonet.types.volume import check_pair
@@ -73,18 +72,13 @@ def apply(
     compute = choose(settings.device, settings.precision)
     report.say(f"Denoising on {compute}.")
     network = load(model, compute)
-    same_grid = given[0].shape == things[0].shape
-    target = into if same_grid and into is not None else np.empty(given[0].shape, np.float32)
+    target = into if given[0].shape == things[0].shape and into is not None else None
+    target = np.empty(given[0].shape, np.float32) if target is None else target
     work = _Halves(given, model.card, settings, network, compute, report, target)
     work.run()
     title = f"Denoised by Noise2Noise, CryoNet {model.card.product}."
     result = given[0].changed(target, title, name=f"{things[0].name} denoised")
-    if not same_grid:
-        back = resampled(result, things[0].scale[0], things[0].shape)
-        result = result.changed(back.data, "Resampled back.", voxel_size=things[0].voxel_size)
-        if into is not None:
-            into[...] = result.data
-    return Result(result, work.measures())
+    return Result(on_its_grid(result, things[0], into), work.measures())
 
 
 @dataclass

@@ -1,0 +1,89 @@
+"""Training of Self2Self, from single volumes to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from napari_cryonet.errors import DataError
+from napari_cryonet.methods.self2self.corruption import corruption
+from napari_cryonet.methods.self2self.data import chosen_mode, prepare
+from napari_cryonet.methods.self2self.objective import SingleLearner
+from napari_cryonet.methods.self2self.settings import TrainSettings
+from napari_cryonet.nn.device import choose
+from napari_cryonet.nn.fit import card_of, fit, new_network
+from napari_cryonet.nn.source import of_one_size
+from napari_cryonet.reporting import Reporter
+from napari_cryonet.types import Model, Volume
+
+
+def train(
+    things: Sequence[tuple[Volume]],
+    settings: TrainSettings,
+    report: Reporter,
+    *,
+    validation: Sequence[tuple[Volume]] = (),
+    folder: Path | None = None,
+    resume: bool = False,
+) -> Model:
+    """Train a network on single volumes.
+
+    Parameters
+    ----------
+    things
+        One volume in each row.
+    settings
+        How to train.
+    report
+        Is told of every step and of what was found, and asked whether to stop.
+    validation
+        Volumes to measure the quality with; without any, cubes of `things` are held out.
+    folder
+        Where checkpoint and models of epochs go; None writes nothing.
+    resume
+        Whether to go on from the checkpoint in `folder`.
+
+    Raises
+    ------
+    DataError
+        If there is no volume, or one that does not suit.
+    TrainingError, OutOfMemory, DeviceError
+        As `napari_cryonet.nn.fit.fit`.
+    """
+    if not things:
+        raise DataError("Self2Self needs at least one volume; none was given.")
+    if any(len(row) != 1 for row in (*things, *validation)):
+        raise DataError("Self2Self takes one volume in each row; for two halves use Noise2Noise.")
+    compute = choose(settings.device, settings.precision)
+    report.say(f"Training on {compute}.")
+    spec, network = new_network(settings, compute)
+    multiple = int(getattr(network, "multiple", 1))
+    held = 0.0 if validation else None
+    singles = [prepare(row[0], settings, multiple, report, held_out=held) for row in things]
+    judges = [prepare(row[0], settings, multiple, report, held_out=0.5) for row in validation]
+    singles = of_one_size(singles)
+    mode = chosen_mode(settings, singles, report)
+    reach = max(single.noise.reach for single in singles)
+    learner = SingleLearner(
+        network,
+        singles,
+        judges or singles,
+        settings,
+        compute,
+        things[0][0],
+        corruption(mode, settings, reach),
+    )
+    first = singles[0].noise
+    noise = {"deviation": first.deviation, "correlation": first.correlation(1), "reach": reach}
+    card = card_of(
+        "self2self", settings, spec, singles[0], things, mode=mode, mixing=settings.mixing,
+        noise=noise,
+    )  # fmt: skip
+
+    def nothing(trained: nn.Module, hurry: bool) -> dict[str, Any]:  # noqa: ARG001
+        return {}
+
+    return fit(learner, card, report, nothing, folder=folder, resume=resume)
