@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cryonet import Volume, read, write
-from napari_cryonet.cli.noise2noise import crossing, results
+from napari_cryonet.cli.denoising import crossing, results
 from napari_cryonet.io import write_model
 from napari_cryonet.jobs import Outcome
 from napari_cryonet.reporting import Cancelled
@@ -116,13 +116,14 @@ def test_crossing_is_interpolated() -> None:
 
 
 def test_results_without_halves_or_voxel_size() -> None:
-    assert results(Outcome()) == ({}, {})
+    told = results("across the halves")
+    assert told(Outcome()) == ({}, {})
     volume = Volume(np.zeros((2, 2, 2), np.float32))
     measures = {"fsc_raw": [0.9, 0.1], "fsc_denoised": [0.9, None]}
-    values, shown = results(Outcome(volume=volume, measures=measures))
+    values, shown = told(Outcome(volume=volume, measures=measures))
     assert values["resolution_0.5"] == {"raw": None, "denoised": None}
     assert shown["resolution before"] == "not known without a voxel size"
     known = Volume(volume.data, (2.0, 2.0, 2.0))
     assert (
-        results(Outcome(volume=known, measures=measures))[1]["resolution after"] == "4 Å or finer"
+        told(Outcome(volume=known, measures=measures))[1]["resolution after"] == "4 Å or finer"
     )

@@ -77,10 +77,11 @@ class Applying:
         with working(quiet=files.quiet) as report:
             outcome = do(job, report, given=inputs(job, report))
         values, shown = results(outcome)
+        others = {name: str(other.path) for name, other in outcome.others.items()}
         if files.json:
-            say_json({"output": str(files.output), **values})
+            say_json({"output": str(files.output), **others, **values})
         else:
-            say_table({"output": files.output, **shown})
+            say_table({"output": files.output, **others, **shown})
         return DONE
 
     def _job(self) -> Job:

@@ -34,7 +34,7 @@ _QUIET = 0.05
 _LEAST_BLOCKS = 8
 _BAND = (0.04, 0.25)  # cycles/voxel, where matter is strong
 _HIGH = 0.3  # cycles/voxel; beyond, blocks that differ much are padding or markers
-_ALIKE = 2.0
+_ALIKE = (0.75, 2.0)
 _WHITE = 0.1
 
 
@@ -129,9 +129,9 @@ def measure_noise(
     """Measure the noise of a volume where there is least signal.
 
     Blocks are ranked by their power between 0.04 and 0.25 cycles/voxel; the quietest
-    twentieth is taken. Blocks whose power at the highest frequencies is less than half or
-    more than twice the usual one are left out: there, the volume was padded or masked, or
-    holds gold.
+    twentieth is taken. Blocks whose power at the highest frequencies is less than three
+    quarters or more than twice the usual one are left out: there, the volume was padded or
+    masked, or holds gold.
 
     Parameters
     ----------
@@ -163,6 +163,7 @@ def measure_noise(
     if not len(power) or not power.max() > 0:
         raise DataError("There is no noise in the volume: its blocks are constant.")
     band = (radius >= _BAND[0]) & (radius <= _BAND[1])
+    band = band if band.any() else radius > 0
     usual = power.mean(axis=0)
     loud = (power[:, band] / np.maximum(usual[band], np.finfo(np.float32).tiny)).mean(axis=1)
     count = min(len(power), max(_LEAST_BLOCKS, round(_QUIET * len(power))))
@@ -192,11 +193,11 @@ def _blocks(shape: tuple[int, ...], sides: tuple[int, ...]) -> list[tuple[slice,
 
 
 def _usual(power: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values are between half and twice the middle of those that are not zero."""
+    """Return which values are like the middle of those that are not zero."""
     if not (power > 0).any():
         return np.zeros(len(power), bool)
     middle = np.median(power[power > 0])
-    alike: NDArray[np.bool_] = (power >= middle / _ALIKE) & (power <= middle * _ALIKE)
+    alike: NDArray[np.bool_] = (power >= middle * _ALIKE[0]) & (power <= middle * _ALIKE[1])
     return alike
 
 

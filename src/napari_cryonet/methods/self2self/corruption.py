@@ -199,7 +199,8 @@ class Fourier:
         """Return a volume without some of its coefficients, signs of others turned."""
         kept = np.where(out, 0, terms)
         if self.signs:
-            kept = np.where(random.random(kept.shape) < self.signs, -kept, kept)
+            turned = coefficients(shape, self.signs, 0.0, 1, random)
+            kept = np.where(turned, -kept, kept)
         return np.asarray(fft.irfftn(kept, shape), dtype=np.float32)
 
 

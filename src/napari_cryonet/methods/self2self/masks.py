@@ -78,4 +78,14 @@ def coefficients(
         out = points(half, probability, random)
     else:
         out = blocks(half, probability, side, random)
+    _pair(out[..., 0])
+    if shape[-1] % 2 == 0:
+        _pair(out[..., -1])
     return out & (frequency(shape) >= ball)
+
+
+def _pair(plane: Mask) -> None:
+    """Let coefficients that are each other's conjugate share their fate, in a plane ``(z, y)``."""
+    number = np.arange(plane.size).reshape(plane.shape)
+    opposite = np.roll(number[::-1, ::-1], 1, axis=(0, 1))
+    plane[...] = plane.ravel()[np.minimum(number, opposite)]

@@ -53,8 +53,13 @@ class TrainSettings(Denoiser):
         "Mean power of the error, or the norm of each patch's error as in the original",
         advanced=True,
     )
+    fourier_target: Literal["sample", "others"] = setting(
+        "sample",
+        "Predict a second sample, as in F2Fd, or the coefficients that were left out",
+        advanced=True,
+    )
     kept_ball: float = setting(
-        0.03,
+        0.25,
         "Fourier coefficients of lower frequency are never left out",
         unit="cycles/voxel",
         ge=0,
@@ -62,26 +67,13 @@ class TrainSettings(Denoiser):
         advanced=True,
     )
     fourier_probability: float = setting(
-        0.5, "Share of the Fourier coefficients that are left out", gt=0, lt=1, advanced=True
+        0.5, "Share of the other Fourier coefficients that are left out", gt=0, lt=1, advanced=True
     )
     fourier_block: int = setting(
-        1,
-        "Side of the blocks in which Fourier coefficients are left out",
-        unit="voxels",
-        ge=1,
-        advanced=True,
+        4, "Fourier coefficients are left out in blocks of this side", ge=1, advanced=True
     )
     sign_probability: float = setting(
-        0.0,
-        "Share of the Fourier coefficients whose sign is turned, as in F2Fd",
-        ge=0,
-        lt=0.5,
-        advanced=True,
-    )
-    fourier_target: Literal["others", "sample"] = setting(
-        "others",
-        "Predict the coefficients that were left out, or a second sample, as in F2Fd",
-        advanced=True,
+        0.1, "Share of the Fourier coefficients whose sign is turned", ge=0, lt=0.5, advanced=True
     )
     mixing: float = setting(
         0.5,
