@@ -30,12 +30,14 @@ Values = NDArray[np.float32]
 _SIDE = 24  # voxels of a block; smaller ones find more quiet places, larger ones see farther
 _STEP = 8
 _MOST_BLOCKS = 3000
-_QUIET = 0.05
+_QUIET = 0.1
 _LEAST_BLOCKS = 8
-_BAND = (0.04, 0.25)  # cycles/voxel, where matter is strong
+_BAND = (0.03, 0.1)  # cycles/voxel: matter is strongest there, and chance hardly ranks blocks
 _HIGH = 0.3  # cycles/voxel; beyond, blocks that differ much are padding or markers
 _ALIKE = (0.75, 2.0)
 _WHITE = 0.1
+_FARTHEST = 8  # voxels, to which noise is taken to be correlated
+_LEAST_SEEN = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +130,8 @@ def measure_noise(
 ) -> Noise:
     """Measure the noise of a volume where there is least signal.
 
-    Blocks are ranked by their power between 0.04 and 0.25 cycles/voxel; the quietest
-    twentieth is taken. Blocks whose power at the highest frequencies is less than three
+    Blocks are ranked by their power between 0.03 and 0.1 cycles/voxel; the quietest
+    tenth is taken. Blocks whose power at the highest frequencies is less than three
     quarters or more than twice the usual one are left out: there, the volume was padded or
     masked, or holds gold.
 
@@ -168,11 +170,14 @@ def measure_noise(
     loud = (power[:, band] / np.maximum(usual[band], np.finfo(np.float32).tiny)).mean(axis=1)
     count = min(len(power), max(_LEAST_BLOCKS, round(_QUIET * len(power))))
     quiet = np.argsort(loud)[:count]
-    covariance = fft.irfftn(power[quiet].mean(axis=0), sides) * _taper(sides)
-    side = min(sides)
-    lags = np.arange(-((side - 1) // 2), (side - 1) // 2 + 1)
-    kept = np.zeros((2 * (side // 2) + 1,) * 3)
+    seen = fft.irfftn(np.abs(fft.rfftn(window)) ** 2, sides)
+    covariance = fft.irfftn(power[quiet].mean(axis=0), sides) / np.maximum(seen, _LEAST_SEEN)
+    reach = min(_FARTHEST, (min(sides) - 1) // 3)
+    lags = np.arange(-reach, reach + 1)
+    end = 1 - (lags / (reach + 1)) ** 2
+    kept = np.zeros((2 * reach + 1,) * 3)
     kept[np.ix_(lags, lags, lags)] = covariance[np.ix_(lags, lags, lags)]
+    kept[np.ix_(lags, lags, lags)] *= end[:, None, None] * end[:, None] * end
     return Noise(kept, count)
 
 
@@ -207,12 +212,6 @@ def _window(sides: tuple[int, ...]) -> Values:
     z, y, x = (hann(side + 2)[1:-1] for side in sides)
     window = z[:, None, None] * y[:, None] * x
     return np.asarray(window / np.sqrt((window**2).sum()), dtype=np.float32)
-
-
-def _taper(sides: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a factor that lets covariances end softly at half a block."""
-    z, y, x = (np.clip(1 - (2 * fft.fftfreq(side)) ** 2, 0, None) for side in sides)
-    return np.asarray(z[:, None, None] * y[:, None] * x)
 
 
 @lru_cache(maxsize=8)

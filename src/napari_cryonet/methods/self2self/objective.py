@@ -69,13 +69,13 @@ class SingleLearner(PatchLearner[Single]):
     def judged(self, source: Single, region: Box) -> tuple[Example, Values, Values]:
         """Return an example and two halves of a region: the volume with noise, and without.
 
-        Voxels that were left out judge by themselves; the other modes are judged by a target
-        from which drawn noise was taken.
+        Voxels that were left out judge by themselves if their noise is independent; otherwise
+        a target judges from which drawn noise was taken.
         """
         random, values = self._fixed(region), source.read(region)
         drawn = source.noise.draw(values.shape, random)
         first, second = values + drawn, values - drawn
-        if isinstance(self.corruption, Bernoulli):
+        if isinstance(self.corruption, Bernoulli) and source.noise.white:
             return self.corruption.example(values, source.noise, random), first, second
         given, wanted = mixtures(first, second, self.settings.mixing)
         if not isinstance(self.corruption, Added):

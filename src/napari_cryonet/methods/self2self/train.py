@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.self2self.corruption import corruption
-from napari_cryonet.methods.self2self.data import chosen_mode, prepare
+from napari_cryonet.methods.self2self.data import chosen_mode, cut, prepare
 from napari_cryonet.methods.self2self.objective import SingleLearner
 from napari_cryonet.methods.self2self.settings import TrainSettings
 from napari_cryonet.nn.device import choose
@@ -67,13 +67,14 @@ def train(
     singles = of_one_size(singles)
     mode = chosen_mode(settings, singles, report)
     reach = max(single.noise.reach for single in singles)
+    shown = things[0][0] if settings.box is None else cut(things[0][0], settings.box)
     learner = SingleLearner(
         network,
         singles,
         judges or singles,
         settings,
         compute,
-        things[0][0],
+        shown,
         corruption(mode, settings, reach),
     )
     first = singles[0].noise
