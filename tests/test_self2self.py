@@ -394,6 +394,9 @@ def test_what_cannot_be_denoised_is_refused(tiny, brief):
     other = replace(brief, card=brief.card.model_copy(update={"method": "noise2noise"}))
     with pytest.raises(ModelError, match="cannot be applied by self2self"):
         apply([tiny], other, apply_settings(), SilentReporter())
+    empty = replace(brief, card=brief.card.model_copy(update={"extra": {}}))
+    with pytest.raises(ModelError, match="does not tell in which mode"):
+        apply([tiny], empty, apply_settings(), SilentReporter())
 
 
 def test_memory_that_runs_out_halves_the_tiles(tiny, brief, monkeypatch):

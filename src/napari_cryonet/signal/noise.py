@@ -94,10 +94,10 @@ class Noise:
         """
         known = len(self.covariance) // 2
         lags = [np.arange(-(reach := min(known, (n - 1) // 2)), reach + 1) for n in shape]
-        around = np.zeros(shape)
+        around = np.zeros(shape, np.float32)
         around[np.ix_(*lags)] = self.covariance[np.ix_(*lags)]
-        power = fft.rfftn(around).real
-        return np.sqrt(np.maximum(power, 0)).astype(np.float32)
+        power = np.asarray(fft.rfftn(around, workers=-1).real, dtype=np.float32)
+        return np.sqrt(np.maximum(power, 0))
 
     def draw(self, shape: tuple[int, ...], random: np.random.Generator) -> Values:
         """Return noise of mean zero with these covariances, periodic at its ends.
@@ -214,7 +214,7 @@ def _window(sides: tuple[int, ...]) -> Values:
     return np.asarray(window / np.sqrt((window**2).sum()), dtype=np.float32)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _amplitude(noise: Noise, shape: tuple[int, ...]) -> Values:
     """Remember the amplitudes of the shapes that were drawn last."""
     return noise.amplitude(shape)

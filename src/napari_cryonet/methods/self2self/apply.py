@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryonet.errors import DataError, SettingsError
+from napari_cryonet.errors import DataError, ModelError, SettingsError
 from napari_cryonet.methods.self2self.corruption import Added, Corruption, corruption
 from napari_cryonet.methods.self2self.data import deconvolved
 from napari_cryonet.methods.self2self.settings import ApplySettings, TrainSettings
@@ -88,11 +88,10 @@ def apply(
     network = load(model, compute)
     target = into if given.shape == thing.shape and into is not None else None
     target = np.empty(given.shape, np.float32) if target is None else target
-    extra = model.card.extra
-    how = corruption(str(extra["mode"]), training, int(extra["noise"]["reach"]))
+    mode, how = _corruption(model, training)
     work = _Single([given], model.card, settings, network, compute, report, target, how)
     work.run()
-    title = f"Denoised by Self2Self, mode {extra['mode']}, CryoNet {model.card.product}."
+    title = f"Denoised by Self2Self, mode {mode}, CryoNet {model.card.product}."
     result = given.changed(target, title, name=f"{thing.name} denoised")
     others = {}
     if work.deviation is not None:
@@ -100,6 +99,24 @@ def apply(
         unsure = given.changed(work.deviation, sentence, name=f"{thing.name} uncertainty")
         others["uncertainty"] = on_its_grid(unsure, thing)
     return Result(on_its_grid(result, thing, into), work.measures(), others)
+
+
+def _corruption(model: Model, training: TrainSettings) -> tuple[str, Corruption]:
+    """Return the mode that a model was trained in, and what it does.
+
+    Raises
+    ------
+    ModelError
+        If the card does not tell.
+    """
+    try:
+        mode, reach = str(model.card.extra["mode"]), int(model.card.extra["noise"]["reach"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The card of {model.path or 'the model'} does not tell in which mode it was trained; "
+            f"train it again."
+        ) from error
+    return mode, corruption(mode, training, reach)
 
 
 @dataclass
