@@ -17,6 +17,8 @@ from napari_cryonet.methods.self2self.corruption import (
 from napari_cryonet.methods.self2self.masks import blocks, coefficients, points
 from napari_cryonet.methods.self2self.objective import SingleLearner, total_variation
 from napari_cryonet.methods.self2self.settings import TrainSettings
+from napari_cryonet.nn.augment import turns
+from napari_cryonet.nn.patches import Sampler
 from napari_cryonet.signal.noise import Noise, measure_noise
 from napari_cryonet.signal.shells import frequency
 from phantom import noise as correlated
@@ -243,3 +245,23 @@ def test_samples_of_a_patch_are_further_rows_of_the_batch(colour, rng):
     assert len(found) == 5
     assert len({each.counted.tobytes() for each in found}) == 5
     assert all(each.wanted is found[0].wanted for each in found)
+
+
+@pytest.mark.parametrize(("group", "count"), [("none", 1), ("flips", 8), ("rotations", 24)])
+def test_patches_are_learnt_from_in_all_turns_of_their_group(group, count, colour, rng):
+    """Mirror images leave the axes, and so a missing wedge, where they are."""
+    shape = (4, 4, 4)
+    values = correlated((8, 8, 8), rng)[:4, :4, :4]
+    source = SimpleNamespace(
+        read=lambda _region: values,
+        noise=colour,
+        sampler=Sampler(shape, shape),
+        held=(),
+        rotations=group,
+    )
+    learner = learner_of(POINTS)
+    learner.sources = [source]
+    seen = {learner._draw(rng)[0][1].numpy().tobytes() for _ in range(40 * count)}
+    expected = {turn.apply(torch.from_numpy(values)).numpy().tobytes() for turn in turns(group)}
+    assert len(expected) == count
+    assert seen == expected
