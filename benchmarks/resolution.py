@@ -27,8 +27,9 @@ from napari_cryonet.methods.local_fsc.filtered import by_filtering
 from napari_cryonet.methods.local_fsc.settings import ApplySettings
 from napari_cryonet.methods.local_fsc.shells import Bands
 from napari_cryonet.reporting import SilentReporter
-from napari_cryonet.signal.fsc import FscSettings, mask_of, measure
-from napari_cryonet.signal.mask import Masking
+from napari_cryonet.signal.fsc import measure
+from napari_cryonet.signal.halves import mask_of
+from napari_cryonet.signal.resolution_settings import FscSettings, Masking
 from napari_cryonet.simulate.graded import Grade, graded_half_maps
 
 SIZE, RADIUS = 1.2, 12.5

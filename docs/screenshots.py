@@ -1,9 +1,9 @@
 """The pictures of the documentation, taken by walking through the real window.
 
-    python docs/screenshots.py [--minutes 3]     (under Xvfb where there is no screen)
+    python docs/screenshots.py [--minutes 3] [--only pair|single|deconvolve|resolution]
 
-Opens the simulated tomogram, trains, watches the preview, stops, denoises and saves. Nothing
-of the user's own folders is touched.
+(under Xvfb where there is no screen). Opens the simulated tomograms, trains, watches the
+preview, stops, denoises, deconvolves and saves. Nothing of the user's own folders is touched.
 """
 
 from __future__ import annotations
@@ -15,48 +15,155 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1480, 900)
+GAP = 1.04
+BOX = ((23.5, 23.5), (135.5, 135.5))  # y, x of its corners, in voxels
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, or those of one walk."""
+    walks = {"pair": pair, "single": single, "deconvolve": deconvolve, "resolution": resolution}
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=3.0)
-    minutes = options.parse_args().minutes
+    options.add_argument("--only", choices=walks)
+    chosen = options.parse_args()
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-            os.environ[name] = folder
-        walk(minutes, Path(folder))
+    for name, walk in walks.items():
+        if chosen.only in (None, name):
+            with tempfile.TemporaryDirectory() as folder:
+                for kind in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+                    os.environ[kind] = folder
+                walk(chosen.minutes, Path(folder))
 
 
-def walk(minutes: float, folder: Path) -> None:
-    """Walk through the window from the sample to the saved result."""
+def pair(minutes: float, folder: Path) -> None:
+    """Walk from an even and an odd tomogram to the saved result."""
+    viewer, dock = opened("tomograms", "Denoise")
+    picture(viewer, "open")
+    train(viewer, dock, minutes)
+    picture(viewer, "train")
+    stop(dock)
+    apply(viewer, dock)
+    picture(viewer, "denoise")
+    dock.save(folder / "denoised.mrc")
+    viewer.close()
+
+
+def single(minutes: float, folder: Path) -> None:
+    """Walk from one tomogram, with a box drawn on it, to the result and its uncertainty."""
+    viewer, dock = opened("tomogram", "Denoise")
+    dock.box.button.click()
+    draw(viewer)
+    train(viewer, dock, minutes)
+    picture(viewer, "self2self-train")
+    stop(dock)
+    dock.apply_form.widgets["uncertainty"].value = True
+    apply(viewer, dock)
+    unsure = viewer.layers["simulated tomogram uncertainty"]
+    unsure.visible = True
+    for place, layer in enumerate((dock.result, unsure), 1):
+        beside(layer, place)
+    settle(viewer)
+    picture(viewer, "self2self")
+    dock.save(folder / "denoised.mrc")
+    viewer.close()
+
+
+def deconvolve(minutes: float, folder: Path) -> None:  # noqa: ARG001 - nothing is trained
+    """Show a tomogram beside itself with the contrast transfer function undone."""
+    viewer, dock = opened("tomogram", "Deconvolve")
+    dock.form.widgets["defocus"].value = 5.0
+    dock.form.widgets["snr_falloff"].value = 0.7
+    dock.button.click()
+    wait_for(lambda: dock.work.has_ended)
+    pause(0.2)
+    beside(dock.result, 1)
+    settle(viewer)
+    picture(viewer, "deconvolve")
+    dock.save(folder / "deconvolved.mrc")
+    viewer.close()
+
+
+def resolution(minutes: float, folder: Path) -> None:  # noqa: ARG001 - nothing is trained
+    """Walk from two half maps of uneven resolution to its map and its surface."""
+    from napari.layers import Layer
+
+    from napari_cryonet.gui.layers import layer_data
+    from napari_cryonet.simulate.graded import graded_half_maps
+
+    viewer, dock = opened("half_maps", "Resolution")
+    viewer.layers.clear()
+    case = graded_half_maps(128, 1.2)
+    for half in (case.first, case.second):
+        viewer.add_layer(Layer.create(*layer_data(half)[0]))
+    viewer.dims.set_point(0, sum(viewer.dims.range[0][:2]) / 2)
+    for button in (dock.fsc_button, dock.local_button):
+        button.click()
+        wait_for(lambda: dock.work.has_ended)
+    settle(viewer)
+    picture(viewer, "resolution")
+    dock.surface_button.click()
+    viewer.scene.camera.angles = (0, -30, 60)
+    settle(viewer)
+    picture(viewer, "resolution-surface")
+    dock.save(folder / "local.mrc")
+    viewer.close()
+
+
+def opened(sample: str, name: str) -> tuple[Any, Any]:
+    """Return a window with a sample in its middle plane, and a dock."""
     import napari
 
     viewer = napari.Viewer(title="napari-cryonet")
     viewer.window.resize(*SIZE)
-    viewer.open_sample("napari-cryonet", "tomograms")
+    viewer.open_sample("napari-cryonet", sample)
     viewer.canvas.overlays.scale_bar.visible = True
-    _, dock = viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cryonet", name)
     viewer.dims.set_point(0, sum(viewer.dims.range[0][:2]) / 2)
     settle(viewer)
-    picture(viewer, "open")
+    return viewer, dock
+
+
+def draw(viewer: Any) -> None:
+    """Draw the box in the plane in view, as the mouse would."""
+    shapes = viewer.layers["training box"]
+    plane = viewer.dims.point[0] / shapes.scale[0]
+    (top, left), (bottom, right) = BOX
+    corners = ((top, left), (top, right), (bottom, right), (bottom, left))
+    shapes.add(np.array([(plane, y, x) for y, x in corners]), shape_type="rectangle")
+    pause(0.2)
+
+
+def train(viewer: Any, dock: Any, minutes: float) -> None:
+    """Train until the picture is worth taking."""
     dock.train_form.widgets["max_minutes"].value = str(minutes)
     dock.train_button.click()
     wait_for(lambda: "preview" in viewer.layers or dock.work.has_ended)
     viewer.reset_view()
     wait_for(lambda: dock.work.progress[0] > 0.7 * dock.work.progress[1] or dock.work.has_ended)
-    picture(viewer, "train")
+
+
+def stop(dock: Any) -> None:
+    """Stop a training and keep what it has learnt."""
     dock.work.stop(keep=True)
     wait_for(lambda: dock.work.has_ended)
+    pause(0.2)
+
+
+def apply(viewer: Any, dock: Any) -> None:
+    """Denoise, and fit the view."""
     dock.apply_button.click()
     wait_for(lambda: dock.work.has_ended)
     settle(viewer)
-    picture(viewer, "denoise")
-    dock.save(folder / "denoised.mrc")
-    viewer.close()
+
+
+def beside(layer: Any, place: int) -> None:
+    """Put a layer to the right of where it belongs."""
+    first, last = layer.extent.world[:, 2]
+    layer.translate = (*layer.translate[:2], layer.translate[2] + place * GAP * (last - first))
 
 
 def wait_for(condition: Any) -> None:

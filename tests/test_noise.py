@@ -107,7 +107,8 @@ def test_large_volumes_are_sampled(rng, monkeypatch):
         return volume[region]
 
     found = measure_noise(read, volume.shape)
-    assert len(seen) == len(set(seen)) == 20
+    seen = [place for place in seen if place != (0, 0, 0)]  # that of the large block, too
+    assert len(seen) == len(set(seen)) == 19
     assert np.ptp(seen, axis=0).min() >= 16
     assert found.deviation == pytest.approx(1, abs=0.1)
 

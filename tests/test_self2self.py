@@ -140,13 +140,14 @@ def test_what_was_found_is_said(learnt):
     assert f"Mode {learnt.models['auto'].card.extra['mode']}: " in sentences
 
 
-def test_the_uncertainty_is_large_where_the_error_is(learnt):
+@pytest.mark.parametrize(("mode", "least"), [("noise", 0.3), ("auto", 0.25)])
+def test_the_uncertainty_is_large_where_the_error_is(mode, least, learnt):
     settings = apply_settings(passes=24, uncertainty=True)
-    found = apply([learnt.volume], learnt.models["auto"], settings, SilentReporter())
+    found = apply([learnt.volume], learnt.models[mode], settings, SilentReporter())
     unsure = found.others["uncertainty"]
     slope, offset = np.polyfit(learnt.truth.ravel(), found.volume.data.ravel(), 1)
     error = np.abs(found.volume.data - slope * learnt.truth - offset)
-    assert spearmanr(unsure.data.ravel(), error.ravel())[0] > 0.3
+    assert spearmanr(unsure.data.ravel(), error.ravel())[0] > least
     assert unsure.name == "one uncertainty"
     assert unsure.voxel_size == learnt.volume.voxel_size
     assert unsure.data.min() >= 0
@@ -414,3 +415,12 @@ def test_memory_that_runs_out_halves_the_tiles(tiny, brief, monkeypatch):
     found = apply([tiny], brief, wanted, report).volume
     assert np.isfinite(found.data).all()
     assert correlation(found.data, expected.data) > 0.5
+
+
+def test_a_box_counts_voxels_of_the_volume_however_it_is_resampled(tiny):
+    settings = train_settings(box=(0, 24, 6, 24, 12, 24), voxel_size=3.0, voxel_size_min=2.5)
+    report = RecordingReporter(want=(slice(0, 1), slice(0, 18), slice(0, 12)))
+    train([(tiny,)], settings, report)
+    preview = report.previews[-1]
+    assert preview.origin == (0.0, 12.0, 24.0)
+    assert preview.shape == (1, 12, 8)

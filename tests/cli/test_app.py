@@ -66,7 +66,7 @@ def test_help_names_settings_with_unit_and_default(cryonet: Any) -> None:
         (["noise2noise", "model", "missing.safetensors"], "There is no model file"),
         (["info"], "FILES"),
         (["convert", "a.mrc", "b.mrc", "--voxel-size", "wide"], "wide"),
-        (["convert", "a.mrc", "b.mrc", "--voxel-size", "0"], "positive number"),
+        (["convert", "a.mrc", "b.mrc", "--voxel-size", "0"], "greater than 0"),
         (["run", "missing.toml"], "Cannot read"),
     ],
 )

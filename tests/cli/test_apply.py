@@ -124,6 +124,4 @@ def test_results_without_halves_or_voxel_size() -> None:
     assert values["resolution_0.5"] == {"raw": None, "denoised": None}
     assert shown["resolution before"] == "not known without a voxel size"
     known = Volume(volume.data, (2.0, 2.0, 2.0))
-    assert (
-        told(Outcome(volume=known, measures=measures))[1]["resolution after"] == "4 Å or finer"
-    )
+    assert told(Outcome(volume=known, measures=measures))[1]["resolution after"] == "4 Å or finer"

@@ -26,6 +26,10 @@ KEYS = [
     "units",
     "count",
     "statistics",
+    "classes",
+    "extent",
+    "convention",
+    "preview",
     "notes",
 ]
 
@@ -52,6 +56,10 @@ def test_volume(cryonet: Any, tmp_path: Path) -> None:
         "origin": [1.0, -2.0, 3.5],
         "units": "Å",
         "count": 1,
+        "classes": None,
+        "extent": None,
+        "convention": None,
+        "preview": None,
         "notes": [],
     }
     expected = [data.min(), data.max(), data.mean(), data.std()]

@@ -70,10 +70,11 @@ def dock(qtbot: Any, model: ViewerModel, jobs: Runner, tiny: dict[str, Any]) -> 
 def quick(dock: DenoiseWidget, tiny: dict[str, Any], **settings: Any) -> None:
     """Choose settings of a training that takes no time, as a user would."""
     values = {**tiny, "steps": 6, "max_minutes": 0.5, **settings}
-    for name, value in values.items():
-        widget = dock.train_form.widgets[name]
-        widget.value = str(value) if isinstance(widget.value, str) else value
-    dock.apply_form.widgets["passes"].value = 1
+    for parts in dock.parts.values():
+        for name, value in values.items():
+            widget = parts.train_form.widgets[name]
+            widget.value = str(value) if isinstance(widget.value, str) else value
+        parts.apply_form.widgets["passes"].value = 1
 
 
 def chosen(picker: HalvesPicker) -> tuple[str, str]:
@@ -129,6 +130,24 @@ def test_a_choice_of_a_single_volume_stands(picker, add):
     assert [layer.name for layer in picker.layers()] == ["half 1"]
     add("half 1 denoised")
     assert chosen(picker) == ("half 1", NONE)
+
+
+def test_a_volume_in_view_is_taken_before_a_hidden_one(picker, add, qtbot, model):
+    add("truth", visible=False)
+    assert chosen(picker) == ("truth", NONE)
+    add("tomogram")
+    assert chosen(picker) == ("tomogram", NONE)
+    add("other")
+    assert chosen(picker) == ("tomogram", NONE), "a choice that stands is left alone"
+    add("mask", visible=False)
+    model.layers.selection.active = model.layers["mask"]
+    again = HalvesPicker(model)
+    qtbot.addWidget(again)
+    assert chosen(again) == ("other", NONE)
+    model.layers.selection.active = model.layers["tomogram"]
+    again = HalvesPicker(model)
+    qtbot.addWidget(again)
+    assert chosen(again) == ("tomogram", NONE), "what is selected comes first"
 
 
 def test_removed_layers_are_not_chosen_any_more(picker, add, model):
@@ -213,15 +232,14 @@ def test_more_pairs_are_found_by_their_names(picker, add, qtbot):
     add("half 1")
     add("half 2")
     names = [f"/data/TS_0{n}_{half}.mrc" for half in ("ODD", "EVN") for n in (1, 2)]
-    picker.add_pairs([*names, "/data/alone_half1.mrc", "/data/TS_01.mrc"])
+    picker.add_files([*names, "/data/alone_half1.mrc", "/data/TS_01.mrc"])
     listed = [picker.more.item(n).text() for n in range(picker.more.count())]
     assert listed == ["TS_01_EVN.mrc + TS_01_ODD.mrc", "TS_02_EVN.mrc + TS_02_ODD.mrc"]
     assert picker.more.isVisible()
     assert picker.alone.text() == "No other half: alone_half1.mrc, TS_01.mrc"
     assert picker.alone.isVisible()
-    picker.add_pairs(names[:1] + names[2:3])
+    picker.add_files(names[:1] + names[2:3])
     assert picker.more.count() == 2, "no pair counts twice"
-    assert not picker.alone.isVisible()
     expected = (("layer: half 1", "layer: half 2"), (names[2], names[0]), (names[3], names[1]))
     assert picker.rows(training=True)[0] == expected
     assert picker.rows(training=False)[0] == expected[:1]
@@ -304,6 +322,7 @@ def test_models_of_the_method_are_on_offer(dock, add_model, qtbot):
 
 
 def test_a_model_of_another_voxel_size_is_doubted(dock, model, add_model, shown, halves):
+    dock.choice.setCurrentText("Noise2Noise")
     add_model("coarse", voxel_size=(8.0, 8.0, 8.0))
     dock.models.refresh()
     dock.tabs.setCurrentIndex(1)
@@ -328,6 +347,7 @@ def test_mistakes_are_sentences_in_the_dock(dock, model, add, add_model, tmp_pat
     with pytest.raises(DataError, match="no result yet"):
         dock.save(tmp_path / "x.mrc")
     add("tomogram")
+    dock.choice.setCurrentText("Noise2Noise")
     dock.train_button.click()
     assert "choose half 2" in dock.message.text()
     add("half 1")
@@ -394,6 +414,7 @@ def test_a_training_becomes_a_model_and_a_model_a_result(dock, model, opened, qt
     assert result.data.shape == opened[0].data.shape
     assert "preview" not in model.layers
     assert dock.fsc_plot.isVisible()
+    assert "across halves" in dock.fsc_plot._plot.getPlotItem().titleLabel.text
     assert not dock.training_plot.isVisible()
     assert chosen(dock.halves) == ("half 1", "half 2"), "the result is not taken for a half"
     dock.save(tmp_path / "saved.mrc")
@@ -458,8 +479,8 @@ def test_layers_that_are_removed_during_a_job_harm_nothing(dock, model, opened, 
         model.layers.remove(layer)
     wait_for(qtbot, work)
     assert (work.state, work.error) == ("done", "")
-    assert dock.models.currentText() == "half 1"
-    dock.apply_button.click()
+    assert dock.parts["noise2noise"].models.currentText() == "half 1"
+    dock.train_button.click()
     assert dock.message.text().startswith("Open two half maps")
 
 
@@ -571,7 +592,7 @@ def test_a_closed_dock_leaves_its_job_running(viewer, qtbot, tiny, shown, halves
     assert (work.state, work.error) == ("done", "")
     assert (models_folder() / "half 1.safetensors").is_file()
     _, dock = viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
-    assert dock.models.currentText() == "half 1"
+    assert dock.parts["noise2noise"].models.currentText() == "half 1"
 
 
 @pytest.mark.viewer

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
-from qtpy.QtWidgets import QFormLayout, QLabel
+from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton
 from superqt import QCollapsible
 
 from helpers import run_python
@@ -15,10 +15,18 @@ from napari_cryonet.errors import SettingsError
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.jobs import Job
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
+from napari_cryonet.methods.self2self.settings import TrainSettings as SingleSettings
 from napari_cryonet.methods.table import METHODS
 from napari_cryonet.settings import Settings, setting
 
 CLASSES = [method.settings(action) for method in METHODS.values() for action in method.actions]
+
+
+class Inside(Settings):
+    """Settings within settings."""
+
+    power: float = setting(2.0, "Power", ge=0, le=9)
+    exact: bool = setting(False, "Exact", advanced=True)
 
 
 class Odd(Settings):
@@ -39,6 +47,8 @@ class Odd(Settings):
     maybe: float | None = setting(None, "Perhaps", gt=0, advanced=True)
     number: int | None = setting(4, "A whole number", ge=1, advanced=True)
     limit: float | None = setting(3.0, "At most", unit="min", gt=0, advanced=True)
+    place: tuple[int, int, int] | None = setting(None, "Three numbers", advanced=True)
+    inside: Inside | None = setting(None, "Settings within", advanced=True)
 
 
 @pytest.fixture
@@ -130,6 +140,9 @@ def test_numbers_of_every_size_survive(form):
         {"count": 2, "negative": -99999, "flag": False, "kind": "one", "text": "a b", "word": "c"},
         {"maybe": 2.5e-4, "number": None, "limit": 90.0},
         {"number": 1, "maybe": 1e12},
+        {"place": (3, -4, 5)},
+        {"inside": Inside()},
+        {"inside": Inside(power=1.2345678, exact=True)},
     ],
 )
 def test_values_of_every_kind_survive(form, values):
@@ -205,6 +218,9 @@ def test_a_form_without_advanced_fields_has_nothing_to_unfold(qtbot):
         ("maybe", "nan", "'maybe' is nan"),
         ("number", "0", "'number' is 0: input should be greater than or equal to 1"),
         ("small", "1.5", "less than or equal to 1"),
+        ("place", "1 2", "Place is '1 2'; 3 numbers with spaces between them are needed"),
+        ("place", "1 2 3 4", "3 numbers"),
+        ("place", "1 2 c", "3 numbers"),
     ],
 )
 def test_what_does_not_suit_is_a_sentence(form, name, text, said):
@@ -238,6 +254,57 @@ def test_a_limit_that_is_taken_away_stays_away_in_a_job(qtbot):
     assert "max_minutes = inf" in job.text()
     form.show_settings(form.value())
     assert form.widgets["max_minutes"].value == ""
+
+
+@pytest.mark.parametrize("text", ["1 -2 3", " 1, -2,3 ", "1,-2,3"])
+def test_several_numbers_are_read_as_people_write_them(form, text):
+    form.widgets["place"].value = text
+    assert form.value().place == (1, -2, 3)
+
+
+def test_settings_within_appear_when_they_are_ticked(form, qtbot):
+    with qtbot.waitExposed(form):
+        form.show()
+    form.findChild(QCollapsible).expand(animate=False)
+    inside = form.widgets["inside"]
+    native = inside.form.widgets["power"].native
+    assert not native.isVisible()
+    assert form.value().inside is None
+    with qtbot.waitSignal(form.edited):
+        inside.native.click()
+    assert native.isVisible()
+    assert inside.form.widgets["exact"].native.isVisible(), "nothing is folded twice"
+    assert form.value().inside == Inside()
+    with qtbot.waitSignal(form.edited):
+        inside.form.widgets["power"].value = 3.5
+    assert form.value().inside == Inside(power=3.5)
+    inside.native.click()
+    assert form.value().inside is None
+    inside.native.click()
+    assert form.value().inside == Inside(power=3.5), "what was written is not lost"
+
+
+def test_settings_within_survive_a_job(qtbot, tmp_path):
+    form = SettingsForm(SingleSettings)
+    qtbot.addWidget(form)
+    form.widgets["box"].value = "0 32 8 40 16 56"
+    form.widgets["deconvolution"].native.click()
+    form.widgets["deconvolution"].form.widgets["defocus"].value = 5.5
+    job = Job(method="self2self", settings=form.value().to_dict())
+    (tmp_path / "job.toml").write_text(job.text(), encoding="utf-8")
+    checked = Job.read(tmp_path / "job.toml").checked()
+    assert checked == form.value()
+    assert (checked.box, checked.deconvolution.defocus) == ((0, 32, 8, 40, 16, 56), 5.5)
+
+
+def test_a_widget_of_a_dock_stands_between_the_basic_fields_and_the_rest(form, qtbot):
+    button = QPushButton("Draw")
+    form.insert(button)
+    with qtbot.waitExposed(form):
+        form.show()
+    lowest = form.widgets["text"].native
+    assert lowest.geometry().top() < button.geometry().top()
+    assert button.geometry().top() < form.findChild(QCollapsible).geometry().top()
 
 
 def test_an_edit_is_told(form, qtbot):

@@ -74,8 +74,12 @@ def test_every_command_can_be_imported(manifest):
         ("cell.FITS", {"read_fits"}),
         ("cell.fits.gz", {"read_fits"}),
         ("cell.fits.fz", {"read_fits"}),
-        ("a.txt", set()),
-        ("a.csv", set()),
+        ("picks.star", {"read_positions"}),
+        ("picks.STAR.gz", {"read_positions"}),
+        ("a.coords", {"read_positions"}),
+        ("a.tloc", {"read_positions"}),
+        ("a.txt", {"read_positions"}),
+        ("a.csv", {"read_positions"}),
         ("a.tif", set()),
         ("a.gz", set()),
     ],
@@ -94,6 +98,10 @@ def test_readers_are_offered_by_name(plugin, name, commands):
         ("a.map", "labels", "write_labels"),
         ("a.mrc", "points", None),
         ("a.csv", "image", None),
+        ("a.star", "points", "write_relion5"),
+        ("a.mod", "points", "write_positions"),
+        ("a.csv", "points", "write_positions"),
+        ("a.star", "labels", None),
     ],
 )
 def test_writers_are_found_by_name(plugin, name, kind, command):
@@ -102,7 +110,7 @@ def test_writers_are_found_by_name(plugin, name, kind, command):
     assert path == name
 
 
-@pytest.mark.parametrize("make", [samples.half_maps, samples.tomograms])
+@pytest.mark.parametrize("make", [samples.half_maps, samples.tomograms, samples.tomogram])
 def test_samples_are_layers_in_angstrom_that_say_they_are_simulated(make):
     layers = [Layer.create(*one) for one in make()]
     for layer in layers:

@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.preview import Preview, visible_region
+from napari_cryonet.gui.preview import Preview, visible_region, within
 from napari_cryonet.gui.work import Work
 from napari_cryonet.jobs import Outcome
 from napari_cryonet.types import Volume
@@ -277,3 +277,34 @@ def test_a_preview_holds_nothing_alive(viewer, layer, work):
     work.previewed.emit(denoised((slice(0, 1), slice(0, 9), slice(0, 9)), layer))
     work.ended.emit()
     assert "preview" not in viewer.layers
+
+
+# ------------------------------------------------------------------ a part of the volume
+
+
+def test_a_part_is_asked_for_as_counted_from_its_start():
+    part = (slice(10, 20), slice(5, 45), slice(30, 80))
+    region = (slice(12, 13), slice(0, 60), slice(0, 80))
+    assert within(region, part) == (slice(2, 3), slice(0, 40), slice(0, 50))
+    inside = (slice(12, 13), slice(7, 9), slice(40, 60))
+    assert within(inside, part) == (slice(2, 3), slice(2, 4), slice(10, 30))
+
+
+@pytest.mark.parametrize(("plane", "nearest"), [(0, 0), (39, 9)])
+def test_beside_the_part_the_nearest_plane_is_asked_for(plane, nearest):
+    part = (slice(10, 20), slice(5, 45), slice(30, 80))
+    region = (slice(plane, plane + 1), slice(50, 60), slice(0, 20))
+    assert within(region, part) == (slice(nearest, nearest + 1), slice(39, 40), slice(0, 1))
+
+
+def test_a_training_on_a_part_is_told_what_of_it_is_in_view(viewer, layer, work):
+    part = (slice(10, 20), slice(5, 45), slice(30, 80))
+    preview = Preview(viewer, layer, work, part)
+    for plane, expected in ((12, 2), (0, 0), (39, 9)):
+        viewer.dims.set_point(0, world(layer, plane, 0, 0)[0])
+        assert work.region == (slice(expected, expected + 1), slice(0, 40), slice(0, 50))
+    work.previewed.emit(denoised((slice(12, 13), *part[1:]), layer))
+    one = viewer.layers["preview"]
+    assert one.data.shape == (1, 40, 50)
+    assert tuple(one.translate[:2]) == tuple(world(layer, 12, 5, 30)[:2]), "where it belongs"
+    del preview

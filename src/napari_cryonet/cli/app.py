@@ -11,7 +11,15 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
 from napari_cryonet import __version__
-from napari_cryonet.cli import deconvolve, noise2noise
+from napari_cryonet.cli import (
+    deconvolve,
+    emdb,
+    halfmaps,
+    noise2noise,
+    picking,
+    resolution,
+    self2self,
+)
 from napari_cryonet.cli.convert import convert
 from napari_cryonet.cli.demo import demo
 from napari_cryonet.cli.doctor import doctor
@@ -23,7 +31,7 @@ from napari_cryonet.errors import CryonetError
 from napari_cryonet.reporting import Cancelled
 from napari_cryonet.settings import explain
 
-_FAMILIES = (noise2noise.FAMILY,)
+_FAMILIES = (noise2noise.FAMILY, self2self.FAMILY, picking.FAMILY)
 
 
 def build() -> App:
@@ -39,6 +47,9 @@ def build() -> App:
     for order, command in enumerate(commands):
         app.command(command, sort_key=order)
     app.command(deconvolve.deconvolve, usage=deconvolve.USAGE, sort_key=10)
+    app.command(resolution.app())
+    app.command(emdb.app())
+    app.command(halfmaps.app())
     for family in _FAMILIES:
         app.command(family.app())
     return app

@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from cyclopts import Parameter
 
 from napari_cryonet.cli.cards import voxel_size_text
 from napari_cryonet.cli.console import working
-from napari_cryonet.cli.options import Flag
+from napari_cryonet.cli.options import Flag, options_of
 from napari_cryonet.cli.output import complain, number, say, say_json, say_table
 from napari_cryonet.cli.statistics import statistics
 from napari_cryonet.cli.work import DONE
 from napari_cryonet.errors import CryonetError
-from napari_cryonet.io import read_all, read_card
+from napari_cryonet.io import CoordinateSettings, coordinates, read_all, read_card
 from napari_cryonet.io.model import SUFFIX
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import ImageStack, Thing, Volume
+from napari_cryonet.types import ImageStack, Points, Thing, Volume
 
 Entry = dict[str, Any]
 
@@ -32,6 +33,10 @@ _EMPTY: Entry = dict.fromkeys(
         "units",
         "count",
         "statistics",
+        "classes",
+        "extent",
+        "convention",
+        "preview",
         "notes",
     )
 )
@@ -39,15 +44,21 @@ _EMPTY: Entry = dict.fromkeys(
 
 def info(
     *files: Annotated[Path, Parameter(required=True, help="The files.")],
+    options: Any = None,
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
     """Print what is in files: kind, size, voxel size, origin, statistics, and what is odd.
 
+    Of positions of particles: their number, classes, scores and extent, and what the first three
+    become under the settings below.
+
     Parameters
     ----------
     *files
         The files.
+    options
+        What a file of positions means.
     json
         Print a list of objects.
     quiet
@@ -57,7 +68,7 @@ def info(
     for path in files:
         try:
             with working(quiet=quiet) as report:
-                entries += describe(path, report)
+                entries += describe(path, report, options)
         except CryonetError as error:
             complain(str(error))
             code = max(code, error.exit_code)
@@ -71,7 +82,12 @@ def info(
     return code
 
 
-def describe(path: Path, report: Reporter) -> list[Entry]:
+info.__annotations__["options"] = options_of(CoordinateSettings)
+
+
+def describe(
+    path: Path, report: Reporter, settings: CoordinateSettings | None = None
+) -> list[Entry]:
     """Return one entry for each thing in a file, all with the same keys.
 
     Parameters
@@ -80,14 +96,19 @@ def describe(path: Path, report: Reporter) -> list[Entry]:
         The file.
     report
         Is told of the progress, and asked whether to stop.
+    settings
+        What a file of positions means.
 
     Raises
     ------
-    FileProblem, FormatError, ModelError
+    FileProblem, FormatError, ModelError, SettingsError
         If the file cannot be read.
     """
     if path.suffix.lower() == SUFFIX:
         return [_of_model(path)]
+    if coordinates.is_named(path, settings):
+        found = coordinates.read(path, settings)
+        return [_of_positions(path, points, report, settings) for points in found]
     return [_of_thing(path, thing, report) for thing in read_all(path, report)]
 
 
@@ -120,6 +141,34 @@ def _of_thing(path: Path, thing: Thing, report: Reporter) -> Entry:
     }
 
 
+def _of_positions(
+    path: Path, points: Points, report: Reporter, settings: CoordinateSettings | None
+) -> Entry:
+    """Return the entry of the positions in one tomogram; statistics are those of the scores."""
+    asked = settings or CoordinateSettings()
+    shown = coordinates.preview(path, asked.updated({"volume": points.volume}))
+    names, counts = np.unique(points.features.get("class", ()), return_counts=True)
+    scores = np.asarray(points.features.get("score", ()), dtype=float)
+    ends = [
+        getattr(points.positions, end)(axis=0).tolist() for end in ("min", "max") if len(points)
+    ]
+    return _EMPTY | {
+        "path": str(path),
+        "kind": "positions" + (f" in {points.volume}" if points.volume else ""),
+        "shape": list(points.positions.shape),
+        "dtype": points.positions.dtype.name,
+        "voxel_size": points.voxel_size and list(points.voxel_size),
+        "units": "Å",
+        "count": len(points),
+        "statistics": statistics(scores[None], report) if len(scores) else None,
+        "classes": {str(name): int(one) for name, one in zip(names, counts, strict=True)},
+        "extent": ends,
+        "convention": f"{shown.format}: {shown.convention}",
+        "preview": shown.rows(),
+        "notes": list(points.notes),
+    }
+
+
 def _of_model(path: Path) -> Entry:
     """Return the entry of a model."""
     card = read_card(path)
@@ -136,6 +185,7 @@ def _of_model(path: Path) -> Entry:
 def _show(entry: Entry) -> None:
     """Print an entry as a person reads it."""
     numbers = entry["statistics"] or {}
+    what = "values" if entry["preview"] is None else "scores"
     count = f"{entry['count']} × " if (entry["count"] or 1) > 1 else ""
     size = entry["voxel_size"]
     origin = entry["origin"]
@@ -147,7 +197,11 @@ def _show(entry: Entry) -> None:
             "type": entry["dtype"],
             "voxel size": voxel_size_text(size and tuple(size), entry["units"]),
             "origin": origin and " × ".join(number(value) for value in origin) + " Å",
-            "values": "  ".join(f"{name} {number(value)}" for name, value in numbers.items()),
+            what: "  ".join(f"{name} {number(value)}" for name, value in numbers.items()),
+            "classes": "  ".join(f"{name} {one}" for name, one in (entry["classes"] or {}).items()),
+            "extent": " to ".join(" ".join(map(number, end)) for end in entry["extent"] or ()),
+            "read as": entry["convention"],
+            "first": "\n".join(entry["preview"] or ()),
             "notes": "\n".join(entry["notes"]),
         }
     )

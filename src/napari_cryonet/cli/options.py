@@ -46,20 +46,22 @@ class CommonFiles:
     json: Flag = False
 
 
-def options_of(settings: type[Settings]) -> Any:
+def options_of(settings: type[Settings], name: str = "*") -> Any:
     """Return the annotation that makes every field of a settings class an option.
 
     Parameters
     ----------
     settings
         The class; the options give an instance of a subclass of it, or None without any.
+    name
+        What stands before the name of each option, with a dot; nothing for ``*``.
     """
     fields: dict[str, Any] = {
-        name: (Annotated[field.annotation, Parameter(group=_group(field))], field)
-        for name, field in settings.model_fields.items()
+        each: (Annotated[field.annotation, Parameter(group=_group(field))], field)
+        for each, field in settings.model_fields.items()
     }
     grouped = create_model(settings.__name__, __base__=settings, **fields)
-    return Annotated[grouped | None, Parameter(name="*")]
+    return Annotated[grouped | None, Parameter(name=name)]
 
 
 def chosen(kind: type[Settings], file: Path | None, options: Settings | None) -> dict[str, Any]:

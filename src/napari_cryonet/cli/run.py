@@ -105,7 +105,8 @@ def _with_events(path: Path, changes: dict[str, Any], *, resume: bool) -> int:
             report.event("failed", error=what, kind=type(error).__name__)
             return FAILED
         files = [str(file) for file in outcome.files]
-        report.event("done", measures=dict(outcome.measures), files=files)
+        others = {name: str(other.path) for name, other in outcome.others.items()}
+        report.event("done", measures=dict(outcome.measures), files=files, others=others)
         return exit_code(outcome.measures)
 
 

@@ -20,6 +20,10 @@ from napari_cryonet.jobs import Job, Outcome, RunFolder
 from napari_cryonet.methods import table
 from napari_cryonet.settings import Settings
 
+_CORRELATION = "correlation with the truth, estimated on held-out data"
+_QUALITY = {"picking": "of 1: how well labels that were held out stand out"}
+"""What the quality of a training means, for methods where it is no correlation."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Places:
@@ -100,7 +104,7 @@ class Training:
                 folder.job_file.write_text(job.text(), encoding="utf-8")
             resume = known is not None
             outcome = do(job, report, folder=folder, given=given, resume=resume)
-        _tell(outcome, folder, as_json=files.json)
+        _tell(outcome, folder, self.method, as_json=files.json)
         return exit_code(outcome.measures)
 
     def _new(self) -> Job:
@@ -169,7 +173,7 @@ class Training:
         return chosen(kind, self.files.settings, self.options)
 
 
-def _tell(outcome: Outcome, folder: RunFolder, *, as_json: bool) -> None:
+def _tell(outcome: Outcome, folder: RunFolder, method: str, *, as_json: bool) -> None:
     """Print the summary of a training."""
     measures = dict(outcome.measures)
     minutes = round(measures.pop("seconds", 0.0) / 60, 3)
@@ -179,7 +183,7 @@ def _tell(outcome: Outcome, folder: RunFolder, *, as_json: bool) -> None:
         say_json({"model": str(model), "run_folder": run, "minutes": minutes, **measures})
         return
     quality = measures.get("quality")
-    estimate = f"{number(quality)} correlation with the truth, estimated on held-out data"
+    estimate = f"{number(quality)} {_QUALITY.get(method, _CORRELATION)}"
     say_table(
         {
             "model": model,

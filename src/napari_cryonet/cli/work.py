@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_cryonet.io import read_volume
 from napari_cryonet.jobs import Job, Outcome, run
+from napari_cryonet.jobs.inputs import read_row
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import Volume
 
 DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 130
 """The exit codes."""
@@ -34,16 +33,18 @@ def do(job: Job, report: Reporter, *, window: bool = False, **more: Any) -> Outc
     return run(job, report, **more)
 
 
-def inputs(job: Job, report: Reporter) -> dict[str, Volume]:
-    """Return the volumes that a job names, so that a bad one is found before any work starts.
+def inputs(job: Job, report: Reporter) -> dict[str, Any]:
+    """Return the things that a job names, so that a bad one is found before any work starts.
 
     Raises
     ------
     FileProblem, FormatError
         If one of them cannot be read.
     """
-    names = {name for row in (*job.inputs, *job.validation) for name in row}
-    return {name: read_volume(name, report) for name in sorted(names)}
+    found: dict[str, Any] = {}
+    for row in (*job.inputs, *job.validation):
+        found.update(zip(row, read_row(row, report, found), strict=True))
+    return found
 
 
 def exit_code(measures: Mapping[str, Any]) -> int:

@@ -44,7 +44,8 @@ def open_window(folder: Path) -> napari.Viewer:
             layer.rendering = "iso"
             layer.iso_threshold = sum(layer.contrast_limits) / 2
     viewer.canvas.grid.enabled = True
-    viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
+    dock.choice.setCurrentText("Noise2Noise")  # what the denoised map was made with
     viewer.window.resize(*_SIZE)
     viewer.dims.set_point(0, sum(viewer.dims.range[0][:2]) / 2)
     viewer.reset_view()

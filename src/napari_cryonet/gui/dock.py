@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_cryonet.errors import CryonetError, DataError
 from napari_cryonet.gui.folders import runs_folder
@@ -17,7 +27,7 @@ from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.runner import Order, Runner, runner
 from napari_cryonet.gui.work import Work
 from napari_cryonet.gui.writers import save
-from napari_cryonet.jobs import Job
+from napari_cryonet.jobs import Job, Outcome
 from napari_cryonet.types import Thing, Volume
 
 _ERROR = "#ff7b72"
@@ -71,7 +81,10 @@ class Dock(QWidget):
         given
             Volumes that inputs of the job name.
         """
-        work = self._runner.submit(Order(title, job, runs_folder(), given))
+        return self.follow(self._runner.submit(Order(title, job, runs_folder(), given)))
+
+    def follow(self, work: Work) -> Work:
+        """Show a work that is in the queue, and what comes of it when it has ended."""
         self.work = work
         self._followed.append(work)
         self.message.setText("")
@@ -84,10 +97,22 @@ class Dock(QWidget):
 
     def show_result(self, thing: Thing) -> None:
         """Add a result as a layer, ready to be saved."""
-        limit = preference("display", "max_3d_mb", 1024)
-        (data,) = layer_data(thing, max_3d_mb=limit)
-        self.result = self.viewer.add_layer(Layer.create(*data))
+        self.result = self.add(thing)
         self.save_button.setEnabled(True)
+
+    def add(self, thing: Thing, **look: Any) -> Layer:
+        """Add a thing as a layer.
+
+        Parameters
+        ----------
+        thing
+            What to show.
+        **look
+            Attributes of the layer that are to differ from the usual ones.
+        """
+        limit = preference("display", "max_3d_mb", 1024)
+        ((data, attributes, kind),) = layer_data(thing, max_3d_mb=limit)
+        return self.viewer.add_layer(Layer.create(data, attributes | look, kind))
 
     def save(self, path: Path) -> None:
         """Write the newest result with its header.
@@ -127,7 +152,11 @@ class Dock(QWidget):
         for work in [work for work in self._followed if work.has_ended]:
             self._followed.remove(work)
             if work.outcome is not None:
-                self.finished(work)
+                self._take(work, work.outcome)
+
+    def _take(self, work: Work, outcome: Outcome) -> None:  # noqa: ARG002 - for docks that train
+        """Take what a job has made."""
+        self.finished(work)
 
     def _ask_and_save(self) -> None:
         """Ask for a file and save the result."""
@@ -144,3 +173,13 @@ def text_label(colour: str = "") -> QLabel:
     if colour:
         label.setStyleSheet(f"color: {colour};")
     return label
+
+
+def scrolling(inside: QWidget) -> QScrollArea:
+    """Return an area in which something scrolls up and down if it does not fit."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    return area

@@ -33,6 +33,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 _ZYX = ("z", "y", "x")
 _POINT_DIAMETER = 10.0
+_CLASS_COLOURS = ("yellow", "cyan", "magenta", "lime", "orange", "deepskyblue", "red", "white")
 _HOW_TO_SET = "Set it with Layers > Data > Set voxel size…"
 
 
@@ -144,9 +145,8 @@ def tell(thing: Thing) -> None:
 
 
 def _picks(points: Points, origin: tuple[float, float, float]) -> LayerData:
-    """Return the layer of picks: circles of their radius, coloured by their score."""
+    """Return the layer of picks: circles of their size, coloured by class, else by score."""
     scale = points.voxel_size or (1.0, 1.0, 1.0)
-    radius = points.features.get("radius")
     features = {name: np.asarray(values) for name, values in points.features.items()}
     attributes: dict[str, Any] = {
         "name": points.name,
@@ -156,15 +156,26 @@ def _picks(points: Points, origin: tuple[float, float, float]) -> LayerData:
         "units": (UNITS["Å"],) * 3,
         "axis_labels": _ZYX,
         "features": features,
-        "size": _POINT_DIAMETER if radius is None else 2 * np.asarray(radius) / scale[-1],
+        "size": _diameters(points, scale[-1]),
         "face_color": "transparent",
         "border_color": "yellow",
         "projection_mode": "all",
         "metadata": _metadata(points),
     }
-    if "score" in features and len(points):
+    if len(np.unique(features.get("class", ()))) > 1:
+        attributes |= {"border_color": "class", "border_color_cycle": list(_CLASS_COLOURS)}
+    elif "score" in features and len(points):
         attributes |= {"border_color": "score", "border_colormap": "viridis"}
     return np.asarray(points.positions), attributes, "points"
+
+
+def _diameters(points: Points, voxel: float) -> Any:
+    """Return the diameters of picks in voxels: from radii in Å, from boxes, or one for all."""
+    for column, unit in (("radius", voxel / 2), ("Width", 1.0)):
+        sizes = np.asarray(points.features.get(column, ()))
+        if len(sizes) and sizes.dtype.kind in "iuf":
+            return np.where(np.isfinite(sizes) & (sizes > 0), sizes / unit, _POINT_DIAMETER)
+    return _POINT_DIAMETER
 
 
 def _cloud(cloud: PointCloud) -> LayerData:
@@ -209,11 +220,14 @@ def _metadata(thing: Thing) -> dict[str, Any]:
         known["spacing"] = thing.spacing
     if isinstance(thing, Points):
         known["volume"] = thing.volume
+        known["volume_shape"] = None if thing.volume_shape is None else list(thing.volume_shape)
     if isinstance(thing, PointCloud):
         known["weighted"] = thing.weights is not None
     metadata: dict[str, Any] = {KEY: known}
     if (header := getattr(thing, "header", None)) is not None:
         known["format"] = "mrc" if isinstance(header, MrcHeader) else "fits"
+        if isinstance(thing, Points):
+            known["format"] = header.get("format", "") if isinstance(header, dict) else ""
         metadata[HEADER] = header
     return metadata
 

@@ -17,6 +17,8 @@ _LOSS = (150, 150, 170)
 _RAW = (230, 160, 90)
 _MOST_POINTS = 2000
 _HEIGHT = 125
+_TITLE = "9pt"
+_ACROSS = "FSC with the truth, estimated across halves"
 _MARGINS = (1, 1, 10, 6)  # room for what axes write beyond their ends
 
 
@@ -25,7 +27,10 @@ class TrainingPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plots = [_plot("Quality (cross-half CC)"), _plot("Loss (running mean)", "Step")]
+        self._plots = [
+            empty_plot("Quality in held-out cubes"),
+            empty_plot("Loss (running mean)", "Step"),
+        ]
         quality, loss = self._plots
         quality.setXLink(loss)
         for plot in self._plots:
@@ -71,14 +76,14 @@ class TrainingPlot(QWidget):
 
 
 class FscPlot(QWidget):
-    """The FSC with the truth, estimated across the halves, before and after denoising."""
+    """The FSC with the truth, estimated from the data, before and after denoising."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = _plot("FSC with the truth, estimated across halves", "Spatial frequency (1/Å)")
+        self._plot = empty_plot(_ACROSS, "Spatial frequency (1/Å)")
         self._plot.setYRange(0, 1)
         self._plot.addLegend(offset=(-8, 8), labelTextSize="8pt")
-        self._raw = self._plot.plot(pen=pg.mkPen(_RAW, width=2), name="raw average")
+        self._raw = self._plot.plot(pen=pg.mkPen(_RAW, width=2), name="raw")
         self._denoised = self._plot.plot(pen=pg.mkPen(_QUALITY, width=2), name="denoised")
         self._plot.addItem(pg.InfiniteLine(0.5, angle=0, pen=pg.mkPen((90, 90, 90))))
         layout = QVBoxLayout(self)
@@ -86,7 +91,9 @@ class FscPlot(QWidget):
         layout.addWidget(self._plot)
         self.setFixedHeight(2 * _HEIGHT)
 
-    def show_measures(self, measures: Mapping[str, Any], voxel_size: float) -> None:
+    def show_measures(
+        self, measures: Mapping[str, Any], voxel_size: float, title: str = _ACROSS
+    ) -> None:
         """Draw the curves of a result.
 
         Parameters
@@ -95,7 +102,10 @@ class FscPlot(QWidget):
             ``fsc_raw`` and ``fsc_denoised`` in equal shells up to Nyquist.
         voxel_size
             Å per voxel.
+        title
+            How they were estimated.
         """
+        self._plot.setTitle(title, size=_TITLE)
         for curve, name in ((self._raw, "fsc_raw"), (self._denoised, "fsc_denoised")):
             values = _numbers(measures.get(name, ()))
             shells = (np.arange(len(values)) + 0.5) * (0.5 / max(len(values), 1))
@@ -107,7 +117,7 @@ class FilterPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = _plot("Filter, scaled to 1, and CTF", "Spatial frequency (1/Å)")
+        self._plot = empty_plot("Filter, scaled to 1, and CTF", "Spatial frequency (1/Å)")
         self._plot.setYRange(-1, 1)
         self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._plot.addLegend(offset=(8, -8), labelTextSize="8pt")
@@ -141,14 +151,22 @@ class FilterPlot(QWidget):
         self._filter.setData(frequency, factors / most if most else factors)
 
 
-def _plot(left: str, bottom: str = "") -> pg.PlotWidget:
-    """Return an empty plot in the colours of a dark window."""
+def empty_plot(left: str, bottom: str = "") -> pg.PlotWidget:
+    """Return an empty plot in the colours of a dark window.
+
+    Parameters
+    ----------
+    left
+        Its title: what the vertical axis shows.
+    bottom
+        What the horizontal axis shows.
+    """
     plot = pg.PlotWidget(background=None)
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
     plot.showGrid(x=True, y=True, alpha=0.15)
-    plot.setTitle(left, size="9pt")
+    plot.setTitle(left, size=_TITLE)
     plot.getPlotItem().layout.setContentsMargins(*_MARGINS)
     if bottom:
         plot.setLabel("bottom", bottom)

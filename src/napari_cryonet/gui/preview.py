@@ -32,11 +32,20 @@ class Preview:
         What is being denoised.
     work
         The training.
+    part
+        The part of the volume that is trained on; None for all of it.
     """
 
-    def __init__(self, viewer: napari.viewer.ViewerModel, layer: Any, work: Work) -> None:
+    def __init__(
+        self,
+        viewer: napari.viewer.ViewerModel,
+        layer: Any,
+        work: Work,
+        part: Box | None = None,
+    ) -> None:
         self._viewer = viewer
         self._layer = layer
+        self._part = part
         self._before = to_thing(layer)
         self._work = work
         self._shown: Image | None = None
@@ -49,7 +58,8 @@ class Preview:
     def look(self) -> None:
         """Tell the training which region is in view."""
         if self._layer in self._viewer.layers:
-            self._work.region = visible_region(self._viewer, self._layer)
+            region = visible_region(self._viewer, self._layer)
+            self._work.region = region if self._part is None else within(region, self._part)
 
     def show(self, volume: Volume) -> None:
         """Show a preview, at the height of the slab and beside it."""
@@ -84,6 +94,24 @@ class Preview:
         if self._shown is not None and self._shown in self._viewer.layers:
             self._viewer.layers.remove(self._shown)
         self._shown = None
+
+
+def within(region: Box, part: Box) -> Box:
+    """Return what of a region lies in a part of a volume, counted from where the part begins.
+
+    Parameters
+    ----------
+    region
+        In voxels of the volume; beside the part, the plane of the part that is nearest counts.
+    part
+        In voxels of the volume.
+    """
+    found = []
+    for wanted, limits in zip(region, part, strict=True):
+        start = min(max(wanted.start, limits.start), limits.stop - 1)
+        stop = max(min(wanted.stop, limits.stop), start + 1)
+        found.append(slice(start - limits.start, stop - limits.start))
+    return found[0], found[1], found[2]
 
 
 def visible_region(viewer: napari.viewer.ViewerModel, layer: Any) -> Box:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from napari_cryonet.errors import FileProblem
 from napari_cryonet.gui.layers import LayerData, layer_data, tell
+from napari_cryonet.gui.positions import read_positions
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.waiting import waited
-from napari_cryonet.io import FITS_SUFFIXES, mrc, read_all
+from napari_cryonet.io import FITS_SUFFIXES, coordinates, mrc, read_all
 from napari_cryonet.io.compressed import compression, open_stream
 from napari_cryonet.types import Thing
 
@@ -49,6 +50,9 @@ def read_layers(path: Paths) -> list[LayerData]:
     limit = preference("display", "max_3d_mb", 1024)
     found: list[LayerData] = []
     for one in _listed(path):
+        if coordinates.is_named(one):
+            found += read_positions(one)
+            continue
         for thing in _read(one):
             tell(thing)
             found += layer_data(thing, max_3d_mb=limit)
@@ -74,6 +78,8 @@ def _accepted(path: Path) -> bool:
     suffix = suffixes[-1] if suffixes else ""
     if suffix in FITS_SUFFIXES:
         return True
+    if coordinates.is_named(path):
+        return coordinates.holds_positions(path)
     return suffix in mrc.SUFFIXES and not _is_text(path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_cryonet.gui.layers import LayerData, layer_data
 from napari_cryonet.simulate import even_odd_tomogram, half_map_pair
 
@@ -40,6 +42,21 @@ def tomograms() -> list[LayerData]:
         *layer_data(pair.odd),
         *layer_data(pair.even),
     ]
+
+
+def tomogram() -> list[LayerData]:
+    """Return a simulated tomogram of which there are no halves, with the truth hidden.
+
+    Returns
+    -------
+    list of tuple
+        Layers of 64 × 160 × 160 voxels of 10 Å; the visible one is on top.
+    """
+    pair = even_odd_tomogram()
+    both = (pair.even.data + pair.odd.data) / np.float32(2)
+    sentence = "Averaged with the odd tomogram."
+    whole = pair.even.changed(both, sentence, name="simulated tomogram")
+    return [*_hidden(layer_data(pair.truth)), *layer_data(whole)]
 
 
 def _hidden(layers: list[LayerData]) -> list[LayerData]:

@@ -145,8 +145,17 @@ def _points(data: NDArray[Any], name: str, meta: dict[str, Any]) -> Points | Poi
             **_provenance(known),
         )
     size = cast("tuple[float, float, float] | None", _size(meta, known, 3, "Å"))
-    volume = str(known.get("volume", ""))
-    return Points(data, columns, size, volume, name=name, **_provenance(known))
+    shape = known.get("volume_shape")
+    return Points(
+        data,
+        columns,
+        size,
+        str(known.get("volume", "")),
+        name=name,
+        volume_shape=None if shape is None else tuple(shape),
+        header=meta.get("metadata", {}).get(HEADER),
+        **_provenance(known),
+    )
 
 
 def _cloud(data: Any, name: str, meta: dict[str, Any]) -> PointCloud:

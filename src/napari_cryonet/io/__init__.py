@@ -8,15 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_cryonet.errors import FileProblem, FormatError
-from napari_cryonet.io import mrc
+from napari_cryonet.io import coordinates, mrc
 from napari_cryonet.io.compressed import open_stream, read_bytes
+from napari_cryonet.io.coordinates import CoordinateSettings
 from napari_cryonet.io.fingerprint import fingerprint
 from napari_cryonet.io.model import read_card, read_model, write_model
 from napari_cryonet.io.mrc_header import HEADER_BYTES
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import ImageStack, Thing, Volume
+from napari_cryonet.types import ImageStack, Points, Thing, Volume
 
 __all__ = [
+    "CoordinateSettings",
     "fingerprint",
     "read",
     "read_all",
@@ -31,7 +33,11 @@ FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 _WRITTEN_FITS = FITS_SUFFIXES[:-1]  # .fz promises compression by tiles
 
 
-def read_all(path: Path | str, report: Reporter | None = None) -> tuple[Thing, ...]:
+def read_all(
+    path: Path | str,
+    report: Reporter | None = None,
+    settings: CoordinateSettings | None = None,
+) -> tuple[Thing, ...]:
     """Read everything a file holds.
 
     Parameters
@@ -40,15 +46,21 @@ def read_all(path: Path | str, report: Reporter | None = None) -> tuple[Thing, .
         The file.
     report
         Is told how far a compressed file is.
+    settings
+        For coordinates: what the file does not say, or says otherwise than its format does.
 
     Raises
     ------
     FileProblem, FormatError
         If the file cannot be read or is of no known format.
+    SettingsError
+        If coordinates need to know something of their volume that nobody gives.
     """
     path = Path(path)
     if path.is_dir():
         raise FileProblem(f"{path} is a folder; choose a file.")
+    if coordinates.is_named(path, settings):
+        return coordinates.read(path, settings)
     if _looks_like_fits(path):
         from napari_cryonet.io import fits
 
@@ -56,15 +68,29 @@ def read_all(path: Path | str, report: Reporter | None = None) -> tuple[Thing, .
     return (mrc.read(path, report),)
 
 
-def read(path: Path | str, report: Reporter | None = None) -> Thing:
+def read(
+    path: Path | str,
+    report: Reporter | None = None,
+    settings: CoordinateSettings | None = None,
+) -> Thing:
     """Read the one thing a file holds.
+
+    Parameters
+    ----------
+    path, report, settings
+        As in `read_all`.
 
     Raises
     ------
-    FileProblem, FormatError
+    FileProblem, FormatError, SettingsError
         As `read_all`, or if the file holds several.
     """
-    things = read_all(path, report)
+    things = read_all(path, report, settings)
+    if len(things) > 1 and isinstance(things[0], Points):
+        raise FormatError(
+            f"{path} holds positions in {len(things)} tomograms, "
+            f"{', '.join(one.name for one in things[:5])}; choose one (--volume) or use read_all."
+        )
     if len(things) > 1:
         raise FormatError(f"{path} holds {len(things)} images; use read_all.")
     return things[0]
@@ -80,13 +106,36 @@ def read_volume(path: Path | str, report: Reporter | None = None) -> Volume:
     """
     thing = read(path, report)
     if not isinstance(thing, Volume) or thing.data.ndim != 3:
-        what = "images" if isinstance(thing, ImageStack) else "several volumes"
+        what = "positions" if isinstance(thing, Points) else "several volumes"
+        what = "images" if isinstance(thing, ImageStack) else what
         raise FormatError(f"{path} holds {what}; one volume is needed here.")
     return thing
 
 
-def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
+def write(
+    path: Path | str,
+    thing: Thing,
+    *,
+    overwrite: bool = False,
+    settings: CoordinateSettings | None = None,
+) -> tuple[str, ...]:
     """Write a thing in the format that the file name asks for.
+
+    Parameters
+    ----------
+    path
+        The file; its suffix chooses the format.
+    thing
+        What to write.
+    overwrite
+        Whether to replace a file that is there.
+    settings
+        For coordinates: the format, its conventions and what is known of the volume.
+
+    Returns
+    -------
+    tuple of str
+        What the format could not hold, one sentence each; empty if nothing is lost.
 
     Raises
     ------
@@ -94,8 +143,12 @@ def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
         If the format does not exist or cannot hold the thing.
     OutputExists, FileProblem
         If the file is there, or cannot be written.
+    SettingsError
+        If coordinates need to know something of their volume that nobody gives.
     """
     path = Path(path)
+    if isinstance(thing, Points):
+        return coordinates.write(path, thing, settings, overwrite=overwrite)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in mrc.SUFFIXES and isinstance(thing, Volume | ImageStack):
         mrc.write(path, thing, overwrite=overwrite)
@@ -109,6 +162,7 @@ def write(path: Path | str, thing: Thing, *, overwrite: bool = False) -> None:
             f"Cannot write {kind} as {suffix or 'a file without a suffix'}: volumes are written "
             f"as {' '.join(mrc.SUFFIXES)}, images also as {' '.join(_WRITTEN_FITS)}."
         )
+    return ()
 
 
 def _looks_like_fits(path: Path) -> bool:

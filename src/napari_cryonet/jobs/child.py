@@ -17,13 +17,13 @@ import numpy as np
 
 from napari_cryonet import errors
 from napari_cryonet.errors import CryonetError, TrainingError
-from napari_cryonet.io import read_model, read_volume
+from napari_cryonet.io import coordinates, read_model, read_volume
 from napari_cryonet.jobs.folder import RunFolder
-from napari_cryonet.jobs.inputs import as_files
+from napari_cryonet.jobs.inputs import as_files, read_points
 from napari_cryonet.jobs.job import Job
 from napari_cryonet.jobs.run import Outcome
 from napari_cryonet.reporting import Box, Cancelled, Reporter
-from napari_cryonet.types import Volume
+from napari_cryonet.types import Thing, Volume
 
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
@@ -34,7 +34,7 @@ def run_in_child(
     report: Reporter,
     *,
     folder: RunFolder,
-    given: Mapping[str, Volume] | None = None,
+    given: Mapping[str, Thing] | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Do a job in a child process, with the parameters and errors of `napari_cryonet.jobs.run`.
@@ -169,4 +169,15 @@ def _outcome(job: Job, folder: RunFolder, last: dict[str, Any], code: int) -> Ou
     output = Path(job.output) if job.output else folder.result_file(job)
     if job.action == "train":
         return Outcome((output,), model=read_model(output), measures=last["measures"])
-    return Outcome((output,), volume=read_volume(output), measures=last["measures"])
+    files = {name: Path(path) for name, path in last.get("others", {}).items()}
+    volume = read_volume(output)
+    others = {
+        name: read_points(path, volume) if coordinates.is_named(path) else read_volume(path)
+        for name, path in files.items()
+    }
+    return Outcome(
+        (output, *files.values()),
+        volume=volume,
+        measures=last["measures"],
+        others=others,
+    )

@@ -2,28 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryonet.errors import CryonetError
-from napari_cryonet.io import mrc, read_volume
+from napari_cryonet.errors import CryonetError, DataError
+from napari_cryonet.io import CoordinateSettings, coordinates, mrc, read_volume, write
 from napari_cryonet.io.text import file_stem
 from napari_cryonet.jobs.folder import RunFolder
 from napari_cryonet.jobs.job import Job, Rows
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import Volume
+from napari_cryonet.types import Points, Thing, Volume
 
 _ROUNDED = 1e-6  # Å; a layer keeps sizes and places with six decimals
 
 
+def read_row(
+    row: Sequence[str], report: Reporter, given: Mapping[str, Thing] | None = None
+) -> tuple[Thing, ...]:
+    """Return the things that one row of names stands for.
+
+    Parameters
+    ----------
+    row
+        Names of volumes and, behind a volume, of files of positions in it.
+    report
+        Is told how far a compressed file is.
+    given
+        Things that some of the names stand for; all other names are files.
+
+    Raises
+    ------
+    FileProblem, FormatError, SettingsError
+        If a file cannot be read.
+    DataError
+        If a file holds positions in several tomograms, and none of them is that of the row.
+    """
+    things: list[Thing] = []
+    for name in row:
+        if given is not None and name in given:
+            things.append(given[name])
+        elif coordinates.is_named(Path(name)):
+            first = things[0] if things else None
+            things.append(read_points(Path(name), first if isinstance(first, Volume) else None))
+        else:
+            things.append(read_volume(name, report))
+    return tuple(things)
+
+
+def read_points(path: Path, volume: Volume | None) -> Points:
+    """Read the positions in one tomogram, whose size and voxel size the file need not tell.
+
+    Parameters
+    ----------
+    path
+        The file.
+    volume
+        The tomogram; None if it is not known.
+
+    Raises
+    ------
+    FileProblem, FormatError, SettingsError
+        If the file cannot be read.
+    DataError
+        If it holds positions in several tomograms, and none of them has that name.
+    """
+    settings = CoordinateSettings()
+    if volume is not None:
+        size = volume.voxel_size[0] if volume.voxel_size else None
+        known = {"voxel_size": size, "volume_shape": volume.shape}
+        settings = CoordinateSettings.load({k: v for k, v in known.items() if v is not None})
+    found = coordinates.read(path, settings)
+    if len(found) > 1 and volume is not None:
+        found = tuple(one for one in found if Path(one.volume).stem == volume.name) or found
+    if len(found) != 1:
+        names = ", ".join(one.volume for one in found[:5])
+        raise DataError(
+            f"{path} holds positions in {len(found)} tomograms, {names}; one with the name "
+            f"of the tomogram is needed. Take them apart with cryonet convert --volume."
+        )
+    return found[0]
+
+
 def as_files(
-    job: Job, given: Mapping[str, Volume], folder: RunFolder, report: Reporter
-) -> tuple[Job, dict[str, Volume]]:
-    """Name a file for every volume that a job was given, also in the folder's job file.
+    job: Job, given: Mapping[str, Thing], folder: RunFolder, report: Reporter
+) -> tuple[Job, dict[str, Thing]]:
+    """Name a file for every thing that a job was given, also in the folder's job file.
 
     A volume that is still as its file holds it is named by that file, and never copied. Any
     other, one that was made or changed in a window, is written into the folder.
@@ -33,7 +101,7 @@ def as_files(
     job
         What to do.
     given
-        Volumes by the names that the job has for them.
+        Volumes and positions by the names that the job has for them.
     folder
         The folder of the run; copies go into its ``inputs``.
     report
@@ -44,7 +112,7 @@ def as_files(
     job : Job
         The job with names of files.
     given : dict
-        The volumes by their new names, which need not be read again.
+        The things by their new names, which need not be read again.
 
     Raises
     ------
@@ -54,15 +122,14 @@ def as_files(
         If the user has asked to stop.
     """
     names: dict[str, str] = {}
-    volumes: dict[str, Volume] = {}
-    for number, (name, volume) in enumerate(given.items()):
-        path, known = volume.path, volume
-        if path is None or not (name == str(path) or _is_as_in(path, volume, report)):
-            stem = file_stem(volume.name, "volume")
-            path = folder.path.absolute() / "inputs" / str(number) / f"{stem}.mrc"
-            known = _copied(volume, path, report)
+    things: dict[str, Thing] = {}
+    for number, (name, thing) in enumerate(given.items()):
+        path, known = thing.path, thing
+        if path is None or not (name == str(path) or _is_as_in(path, thing, report)):
+            kept = folder.path.absolute() / "inputs" / str(number)
+            path, known = _copied(thing, kept, report)
         names[name] = name if name == str(path) else str(path.absolute())
-        volumes[names[name]] = known
+        things[names[name]] = known
 
     def rows(old: Rows) -> list[list[str]]:
         return [[names.get(name, name) for name in row] for row in old]
@@ -70,23 +137,28 @@ def as_files(
     if any(old != new for old, new in names.items()):
         job = job.updated({"inputs": rows(job.inputs), "validation": rows(job.validation)})
         folder.job_file.write_text(job.text(), encoding="utf-8")
-    return job, volumes
+    return job, things
 
 
-def _copied(volume: Volume, path: Path, report: Reporter) -> Volume:
-    """Write a volume, and return it as it is read from there."""
-    report.say(f"No file holds {volume.name} as it is now; a copy is kept as {path}.")
+def _copied(thing: Thing, folder: Path, report: Reporter) -> tuple[Path, Thing]:
+    """Write a thing into a folder; return its file, and what is read from there."""
+    suffix = ".csv" if isinstance(thing, Points) else ".mrc"
+    path = folder / f"{file_stem(thing.name, 'volume')}{suffix}"
+    report.say(f"No file holds {thing.name} as it is now; a copy is kept as {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mrc.create(path, volume, volume.data.dtype, overwrite=True) as out:
+    if not isinstance(thing, Volume):
+        write(path, thing, overwrite=True)
+        return path, replace(thing, path=path)
+    with mrc.create(path, thing, thing.data.dtype, overwrite=True) as out:
         for plane in range(len(out)):
             report.check()
-            out[plane] = volume.data[plane]
-    return read_volume(path)
+            out[plane] = thing.data[plane]
+    return path, read_volume(path)
 
 
-def _is_as_in(path: Path, volume: Volume, report: Reporter) -> bool:
+def _is_as_in(path: Path, volume: Thing, report: Reporter) -> bool:
     """Whether a file holds a volume with these values, at this place and of this size."""
-    if not path.is_file():
+    if not isinstance(volume, Volume) or not path.is_file():
         return False
     try:
         kept = read_volume(path, report)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from napari_cryonet.errors import SettingsError
-from napari_cryonet.io import mrc, read_model, read_volume, write_model
+from napari_cryonet.io import mrc, read_model, read_volume, write, write_model
 from napari_cryonet.io.atomic import check_output
-from napari_cryonet.io.text import file_stem
 from napari_cryonet.jobs.folder import LoggingReporter, RunFolder
-from napari_cryonet.jobs.inputs import as_files
+from napari_cryonet.jobs.inputs import as_files, read_row
 from napari_cryonet.jobs.job import Job, Rows
 from napari_cryonet.methods import table
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import Model, Volume
+from napari_cryonet.types import Model, Points, Thing, Volume
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ class Outcome:
     measures
         What was measured on the way.
     others
-        Further volumes by name, for example ``"uncertainty"``.
+        Further volumes or picks by name, for example ``"uncertainty"``.
     """
 
     files: tuple[Path, ...] = ()
     model: Model | None = None
     volume: Volume | None = None
     measures: Mapping[str, Any] = field(default_factory=dict)
-    others: Mapping[str, Volume] = field(default_factory=dict)
+    others: Mapping[str, Volume | Points] = field(default_factory=dict)
 
 
 def run(
@@ -51,7 +50,7 @@ def run(
     report: Reporter,
     *,
     folder: RunFolder | None = None,
-    given: Mapping[str, Volume] | None = None,
+    given: Mapping[str, Thing] | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Do a job, and leave a marker of how it ended.
@@ -65,7 +64,7 @@ def run(
     folder
         Where log, metrics and checkpoints go; None keeps none.
     given
-        Volumes that inputs of the job name; all other names are files. With a folder, the job
+        Things that inputs of the job name; all other names are files. With a folder, the job
         file gets names of files for these as well, see `napari_cryonet.jobs.inputs`.
     resume
         Whether a training goes on from the checkpoint in the folder.
@@ -98,7 +97,7 @@ def _do(
     job: Job,
     report: Reporter,
     folder: RunFolder | None,
-    given: Mapping[str, Volume],
+    given: Mapping[str, Thing],
     *,
     resume: bool,
 ) -> Outcome:
@@ -134,7 +133,7 @@ def _apply(
     method: table.Method,
     settings: Any,
     report: Reporter,
-    given: Mapping[str, Volume],
+    given: Mapping[str, Thing],
     output: Path | None,
 ) -> Outcome:
     """Apply a method, into a file or into memory."""
@@ -150,34 +149,39 @@ def _apply(
         return Outcome((), None, *result)
     how = f"model {Path(job.model).name}" if method.trained else str(settings)
     said = f"{method.title}, {how}: {', '.join(t.name for t in things)}"
-    like = things[0].changed(things[0].data, said, name=output.stem)
+    first = things[0]
+    if not isinstance(first, Volume):
+        raise SettingsError(f"The first input of a job is a volume; {first.name} is none.")
+    like = first.changed(first.data, said, name=output.stem)
     with mrc.create(output, like, "f4", overwrite=job.overwrite) as target:
         result = function(things, model, settings, report, into=target)
-    files = {name: beside(output, name) for name in result.others}
+    files, others = [], {}
     for name, other in result.others.items():
-        mrc.write(files[name], other, overwrite=job.overwrite)
-    others = {name: read_volume(path) for name, path in files.items()}
-    return Outcome((output, *files.values()), None, read_volume(output), result.measures, others)
+        path = beside(output, name, ".star" if isinstance(other, Points) else ".mrc")
+        write(path, other, overwrite=job.overwrite)
+        files.append(path)
+        kept = replace(other, path=path) if isinstance(other, Points) else read_volume(path)
+        others[name] = kept
+    return Outcome((output, *files), None, read_volume(output), result.measures, others)
 
 
-def beside(output: Path, name: str) -> Path:
-    """Return the file for a further volume of a result, in the folder of the result itself.
+def beside(output: Path, name: str, suffix: str = ".mrc") -> Path:
+    """Return the file for a further part of a result, in the folder of the result itself.
 
     Parameters
     ----------
     output
         The file of the result, for example ``denoised.mrc``.
     name
-        Of the further volume: ``uncertainty`` gives ``denoised_uncertainty.mrc``.
+        Of the part: ``uncertainty`` gives ``denoised_uncertainty.mrc``.
+    suffix
+        Of the file: picks are written as ``.star``.
     """
-    return output.with_name(f"{file_stem(output.name, 'result')}_{name}.mrc")
+    return output.with_name(f"{output.stem}_{name}{suffix}")
 
 
 def _things(
-    rows: Rows, given: Mapping[str, Volume], report: Reporter
-) -> Sequence[tuple[Volume, ...]]:
-    """Return the volumes that rows of names stand for."""
-    return [
-        tuple(given[name] if name in given else read_volume(name, report) for name in row)
-        for row in rows
-    ]
+    rows: Rows, given: Mapping[str, Thing], report: Reporter
+) -> Sequence[tuple[Thing, ...]]:
+    """Return the things that rows of names stand for."""
+    return [read_row(row, report, given) for row in rows]

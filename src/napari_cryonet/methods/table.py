@@ -79,11 +79,24 @@ METHODS: dict[str, Method] = {
             "napari_cryonet.methods.self2self",
         ),
         Method(
+            "picking",
+            "Picking",
+            "Finds all particles of a tomogram after learning from a few that were labelled.",
+            "napari_cryonet.methods.picking",
+        ),
+        Method(
             "deconvolution",
             "Deconvolution",
             "Undoes the contrast transfer function of one map or tomogram as far as its noise "
             "allows.",
             "napari_cryonet.methods.deconvolution",
+            trained=False,
+        ),
+        Method(
+            "local_fsc",
+            "Local resolution",
+            "Measures from two half maps how fine the detail is around each voxel.",
+            "napari_cryonet.methods.local_fsc",
             trained=False,
         ),
     )

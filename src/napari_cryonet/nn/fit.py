@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +15,33 @@ from napari_cryonet.io import write_model
 from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.checkpoint import Checkpoints
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.nn.learner import PatchLearner
-from napari_cryonet.nn.settings import Denoiser
+from napari_cryonet.nn.settings import Denoiser, Training
 from napari_cryonet.nn.source import AnySource, describe
-from napari_cryonet.nn.train import Loop
+from napari_cryonet.nn.train import Learner, Loop
 from napari_cryonet.nn.unet import build
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import Model, ModelCard, Volume
 
 Measure = Callable[[nn.Module, bool], dict[str, Any]]
 """Measures on training data what the card is to say; the less the better if in a hurry."""
+
+
+class Fitted(Learner, Protocol):
+    """A learner that knows how and where it is trained.
+
+    Attributes
+    ----------
+    settings
+        How.
+    compute
+        Where.
+    """
+
+    @property
+    def settings(self) -> Training: ...  # noqa: D102
+
+    @property
+    def compute(self) -> Compute: ...  # noqa: D102
 
 
 def new_network(settings: Denoiser, compute: Compute) -> tuple[dict[str, Any], nn.Module]:
@@ -43,7 +60,7 @@ def new_network(settings: Denoiser, compute: Compute) -> tuple[dict[str, Any], n
 
 
 def fit(
-    learner: PatchLearner[AnySource],
+    learner: Fitted,
     card: ModelCard,
     report: Reporter,
     measure: Measure,

@@ -46,17 +46,26 @@ class SubpixelUNet(nn.Module):
         2 for images, 3 for volumes.
     dropout
         Share of the features on the way up that `dropping` leaves out.
+    outputs
+        Channels of the output.
 
     Notes
     -----
-    Input and output are ``(b, 1, [z,] y, x)`` with sides that are multiples of `multiple`.
+    Input is ``(b, 1, [z,] y, x)`` with sides that are multiples of `multiple`, output
+    ``(b, outputs, [z,] y, x)``.
     """
 
     multiple = 4
     reach = 20
 
     def __init__(
-        self, width: int = 32, detail: int = 7, dims: int = 3, *, dropout: float = 0.0
+        self,
+        width: int = 32,
+        detail: int = 7,
+        dims: int = 3,
+        *,
+        dropout: float = 0.0,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         conv = _CONV[dims]
@@ -68,13 +77,13 @@ class SubpixelUNet(nn.Module):
         self.merge = _double(conv, 3 * width, width)
         self.spread = nn.Sequential(conv(width, cell * detail, 1), nn.LeakyReLU(_LEAK))
         self.head = nn.Sequential(
-            conv(detail + 1, 8, 3, padding=1), nn.LeakyReLU(_LEAK), conv(8, 1, 1)
+            conv(detail + 1, 8, 3, padding=1), nn.LeakyReLU(_LEAK), conv(8, outputs, 1)
         )
         _initialise(self, self.head[-1])
         _start_even(self.spread, cell)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return ``(b, 1, [z,] y, x)`` for a tensor of the same shape."""
+        """Return ``(b, outputs, [z,] y, x)`` for ``(b, 1, [z,] y, x)``."""
         outer = self.outer(space_to_depth(image))
         inner = self.inner(_pool(outer, self.dims))
         both = torch.cat([functional.interpolate(inner, scale_factor=2), outer], 1)

@@ -17,20 +17,26 @@ Real = NDArray[np.floating[Any]]
 Spectrum = NDArray[np.complexfloating[Any, Any]]
 
 
-def frequency(shape: tuple[int, ...]) -> NDArray[np.float32]:
+def frequency(
+    shape: tuple[int, ...], voxel_size: tuple[float, ...] | None = None
+) -> NDArray[np.float32]:
     """Return the distance from the origin of Fourier space for each coefficient of `rfftn`.
 
     Parameters
     ----------
     shape
         ``(z, y, x)`` of the volume.
+    voxel_size
+        Å per voxel along z, y, x; None counts in voxels.
 
     Returns
     -------
     ndarray
-        ``(z, y, x // 2 + 1)`` in cycles per voxel.
+        ``(z, y, x // 2 + 1)`` in 1/Å, or in cycles per voxel.
     """
-    axes = [fft.fftfreq(length) for length in shape[:-1]] + [fft.rfftfreq(shape[-1])]
+    sizes = voxel_size or (1.0,) * len(shape)
+    *full, (last, size) = zip(shape, sizes, strict=True)
+    axes = [fft.fftfreq(length, step) for length, step in full] + [fft.rfftfreq(last, size)]
     squares = [np.square(axis, dtype=np.float32) for axis in axes]
     return np.sqrt(sum(np.ix_(*squares)), dtype=np.float32)
 
@@ -54,7 +60,7 @@ def shell_sum(first: Spectrum, second: Spectrum, shape: tuple[int, ...], count: 
         Number of shells.
     """
     product = first.real * second.real + first.imag * second.imag
-    weights = product * _multiplicity(shape)
+    weights = product * multiplicity(shape)
     index = _index(shape, count).ravel()
     return np.bincount(index, weights.ravel(), count) / np.prod(shape)
 
@@ -107,8 +113,8 @@ def _index(shape: tuple[int, ...], count: int) -> NDArray[np.int32]:
     return np.minimum(frequency(shape) * (2 * count), count - 1).astype(np.int32)
 
 
-def _multiplicity(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return how often a column of the half spectrum stands in the whole one."""
+def multiplicity(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return how often each column, ``(x // 2 + 1,)``, stands in the whole spectrum."""
     often = np.full(shape[-1] // 2 + 1, 2, dtype=np.float32)
     often[0] = 1
     if shape[-1] % 2 == 0:

@@ -29,6 +29,10 @@ class Points:
         Name of that volume.
     name, path, history, notes
         As in `napari_cryonet.types.volume.Volume`.
+    volume_shape
+        Voxels of that volume, z, y, x; None if not known.
+    header
+        What the file's format holds beyond this, ready for JSON.
     """
 
     positions: NDArray[np.floating[Any]]
@@ -39,6 +43,8 @@ class Points:
     path: Path | None = None
     history: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), repr=False)
+    volume_shape: tuple[int, int, int] | None = None
+    header: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check that there is one row of three numbers and of features for each point.
@@ -73,4 +79,6 @@ class Points:
             self.volume,
             self.name,
             history=self.history,
+            volume_shape=self.volume_shape,
+            header=self.header,
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from napari_cryonet.types.points import Points
 from napari_cryonet.types.volume import Volume
 
 
@@ -19,9 +20,9 @@ class Result(NamedTuple):
     measures
         Figures and curves, ready for JSON.
     others
-        Further volumes by name, for example ``"uncertainty"``; written beside the result.
+        Further volumes or picks by name, for example ``"uncertainty"``; written beside the result.
     """
 
     volume: Volume
     measures: dict[str, Any]
-    others: Mapping[str, Volume] = MappingProxyType({})
+    others: Mapping[str, Volume | Points] = MappingProxyType({})

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import napari
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_cryonet.errors import CryonetError
-from napari_cryonet.gui.dock import Dock, text_label
+from napari_cryonet.gui.dock import Dock, scrolling, text_label
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layer_box import LayerBox
 from napari_cryonet.gui.plots import FilterPlot
@@ -131,17 +128,7 @@ class DeconvolveWidget(Dock):
         layout = QVBoxLayout(self)
         layout.addWidget(summary)
         layout.addLayout(choice)
-        layout.addWidget(_scrolling(inside), 1)
+        layout.addWidget(scrolling(inside), 1)
         layout.addWidget(self.message)
         layout.addLayout(self.job_view)
         self.setMinimumWidth(_WIDTH)
-
-
-def _scrolling(inside: QWidget) -> QScrollArea:
-    """Return an area in which something scrolls up and down if it does not fit."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(inside)
-    return area

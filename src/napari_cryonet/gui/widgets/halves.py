@@ -1,4 +1,4 @@
-"""The choice of the data: two halves among the layers, and further pairs among the files."""
+"""The choice of the data: two halves or one volume among the layers, and further files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.layers import Image
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -22,10 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryonet.errors import DataError
+from napari_cryonet.gui.layer_box import is_volume
 from napari_cryonet.gui.layers import to_thing
 from napari_cryonet.gui.preferences import PLUGIN
-from napari_cryonet.gui.preview import NAME as PREVIEW
-from napari_cryonet.gui.things import KEY
 from napari_cryonet.io.halves import other_half, pairs
 from napari_cryonet.io.mrc import SUFFIXES
 from napari_cryonet.jobs.job import Rows
@@ -36,7 +34,7 @@ _NONE = "none: a single volume"
 
 
 class HalvesPicker(QWidget):
-    """Two boxes with layers, and a list of further pairs of files.
+    """Two boxes with layers, and a list of further files to train on.
 
     Parameters
     ----------
@@ -55,20 +53,21 @@ class HalvesPicker(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self.first, self.second = QComboBox(), QComboBox()
-        self.first.setToolTip("The first half map, or the tomogram of the even frames or tilts")
+        self.first.setToolTip(
+            "The first half map, the tomogram of the even frames or tilts, or a single volume"
+        )
         self.second.setToolTip("The other half, of the same shape, with independent noise")
         self.open_button = QPushButton("Open files…")
-        self.open_button.setToolTip("Open half maps or even and odd tomograms as layers")
-        self.more_button = QPushButton("More pairs…")
-        self.more_button.setToolTip("Choose many files to train on; halves are paired by name")
+        self.open_button.setToolTip("Open half maps, even and odd tomograms or volumes as layers")
+        self.more_button = QPushButton("More files…")
         self.more = QListWidget()
         self.more.setMaximumHeight(90)
         self.more.setVisible(False)
-        self.more.setToolTip("Further pairs to train on; double-click to take one off the list")
+        self.more.setToolTip("Further data to train on; double-click to take some off the list")
         self.alone = QLabel()
         self.alone.setWordWrap(True)
         self.alone.setVisible(False)
-        self._pairs: list[tuple[str, str]] = []
+        self._files: list[str] = []
         self._offered: list[Any] = []
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -91,12 +90,23 @@ class HalvesPicker(QWidget):
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
             event.connect(self.refresh)
+        self.pair(True)
         self.refresh()
+
+    def pair(self, paired: bool) -> None:
+        """Take halves, in pairs; or single volumes, of the chosen layers the first."""
+        self._paired = paired
+        self.more_button.setToolTip(
+            "Choose many files to train on; halves are paired by name"
+            if paired
+            else "Choose many files to train on; each is a volume of its own"
+        )
+        self._list()
 
     def refresh(self) -> None:
         """Offer the image layers that are there now; keep the choice, or take a new pair."""
         before, chosen = self._offered, (self.first_layer(), self.second_layer())
-        self._offered = [layer for layer in self._viewer.layers if _suits(layer)]
+        self._offered = [layer for layer in self._viewer.layers if is_volume(layer)]
         new = [layer for layer in self._offered if layer not in before]
         first, second = self._choice(*chosen, new)
         names = [layer.name for layer in self._offered]
@@ -117,17 +127,17 @@ class HalvesPicker(QWidget):
         return self._offered[index - 1] if index >= 1 else None
 
     def layers(self) -> list[Any]:
-        """Return the layers that are chosen: two halves, or one.
+        """Return the layers that are taken: two halves, or one volume.
 
         Raises
         ------
         DataError
-            If none is.
+            If none is chosen.
         """
         if self.first_layer() is None:
-            raise DataError("Open two half maps, or an even and an odd tomogram, first.")
-        both = (self.first_layer(), self.second_layer())
-        return [layer for layer in both if layer is not None]
+            raise DataError("Open two half maps, an even and an odd tomogram, or a volume first.")
+        second = self.second_layer() if self._paired else None
+        return [layer for layer in (self.first_layer(), second) if layer is not None]
 
     def rows(self, *, training: bool) -> tuple[Rows, Mapping[str, Volume]]:
         """Return the inputs of a job, and the volumes that its names stand for.
@@ -135,7 +145,7 @@ class HalvesPicker(QWidget):
         Parameters
         ----------
         training
-            Whether two halves are needed, and further pairs count.
+            Whether further files count, and two halves are needed where halves are taken.
 
         Raises
         ------
@@ -143,10 +153,10 @@ class HalvesPicker(QWidget):
             If the choice does not suit.
         """
         layers = self.layers()
-        if training and len(layers) < 2:
+        if training and self._paired and len(layers) < 2:
             raise DataError(
-                "Noise2Noise learns from two halves with independent noise; choose half 2, or "
-                "open its file."
+                "Noise2Noise learns from two halves with independent noise; choose half 2, open "
+                "its file, or take Self2Self."
             )
         given: dict[str, Volume] = {}
         for layer in layers:
@@ -156,10 +166,13 @@ class HalvesPicker(QWidget):
             given[f"layer: {layer.name}"] = thing
         if len(given) < len(layers):
             raise DataError("Half 1 and half 2 are the same layer; choose two halves.")
-        return (tuple(given), *(self._pairs if training else ())), given
+        return (tuple(given), *(self._more()[0] if training else ())), given
 
     def _choice(self, first: Any, second: Any, new: list[Any]) -> tuple[Any, Any]:
-        """Return which layers to choose: the same as before, or a pair that has come."""
+        """Return which layers to choose: the same as before, or what has come.
+
+        A pair that has come is taken, and a volume in view in the place of a hidden one.
+        """
         offered = self._offered
         if first in offered and second in offered:
             return first, second
@@ -167,8 +180,13 @@ class HalvesPicker(QWidget):
         found = [(by_name[one], by_name[two]) for one, two in pairs(by_name)[0]]
         if first in offered:
             found = [pair for pair in found if any(layer in new for layer in pair)]
-            return found[0] if found else (first, None)
-        return found[0] if found else (offered[0] if offered else None, None)
+            return found[0] if found else (_seen(new, first), None)
+        return found[0] if found else (_seen(offered, self._active()), None)
+
+    def _active(self) -> Any:
+        """Return the selected layer if it is on offer, else the first that is, or None."""
+        active = self._viewer.layers.selection.active
+        return active if active in self._offered else next(iter(self._offered), None)
 
     def _choose(self, first: Any, second: Any) -> None:
         """Choose two of the layers on offer."""
@@ -190,48 +208,58 @@ class HalvesPicker(QWidget):
 
     def _on_open(self) -> None:
         """Open files as layers and choose the pair among them."""
-        names, _ = QFileDialog.getOpenFileNames(self, "Open two halves", "", _FILTER)
+        names, _ = QFileDialog.getOpenFileNames(self, "Open two halves or a volume", "", _FILTER)
         if not names:
             return
         opened = self._viewer.open(sorted(names), plugin=PLUGIN)
-        layers = [layer for layer in opened if _suits(layer)]
+        layers = [layer for layer in opened if is_volume(layer)]
         if len(layers) == 2:
             self._choose(*layers)
         elif layers:
             self.first.setCurrentIndex(self._offered.index(layers[0]))
 
     def _on_more(self) -> None:
-        """Add pairs of files to train on."""
-        names, _ = QFileDialog.getOpenFileNames(self, "Choose pairs of halves", "", _FILTER)
-        self.add_pairs(names)
+        """Add files to train on."""
+        names, _ = QFileDialog.getOpenFileNames(self, "Choose files to train on", "", _FILTER)
+        self.add_files(names)
 
-    def add_pairs(self, names: list[str]) -> None:
-        """Add files, paired by their names, to what is trained on.
+    def add_files(self, names: list[str]) -> None:
+        """Add files to what is trained on.
 
         Parameters
         ----------
         names
-            Files; those whose other half is missing are left out and named below the list.
+            Files. Where halves are taken they are paired by their names; those whose other half
+            is missing are left out and named below the list.
         """
-        found, rest = pairs(names)
-        for pair in found:
-            if pair not in self._pairs:
-                self._pairs.append(pair)
-                self.more.addItem(" + ".join(Path(name).name for name in pair))
-        self.more.setVisible(bool(self._pairs))
-        self.alone.setText(f"No other half: {', '.join(Path(name).name for name in rest)}")
-        self.alone.setVisible(bool(rest))
+        self._files += [name for name in names if name not in self._files]
+        self._list()
+
+    def _more(self) -> tuple[list[tuple[str, ...]], list[str]]:
+        """Return the further rows to train on, and the files without their other halves."""
+        if not self._paired:
+            return [(name,) for name in self._files], []
+        found, alone = pairs(self._files)
+        return list(found), alone
+
+    def _list(self) -> None:
+        """Show what else is trained on."""
+        rows, alone = self._more()
+        self.more.clear()
+        self.more.addItems([" + ".join(Path(name).name for name in row) for row in rows])
+        self.more.setVisible(bool(rows))
+        self.alone.setText(f"No other half: {', '.join(Path(name).name for name in alone)}")
+        self.alone.setVisible(bool(alone))
 
     def _on_less(self) -> None:
-        """Take a pair off the list."""
-        row = self.more.currentRow()
-        self.more.takeItem(row)
-        del self._pairs[row]
-        self.more.setVisible(bool(self._pairs))
+        """Take the chosen row off the list."""
+        row = self._more()[0][self.more.currentRow()]
+        self._files = [name for name in self._files if name not in row]
+        self._list()
 
 
-def _suits(layer: Any) -> bool:
-    """Whether a layer can be a half: a three-dimensional image that is not a preview."""
-    if not isinstance(layer, Image) or layer.ndim != 3 or layer.rgb:
-        return False
-    return not layer.metadata.get(KEY, {}).get(PREVIEW)
+def _seen(layers: list[Any], otherwise: Any) -> Any:
+    """Return a layer; in the place of a hidden one the uppermost that is in view, if any is."""
+    if otherwise is not None and otherwise.visible:
+        return otherwise
+    return next((layer for layer in reversed(layers) if layer.visible), otherwise)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +16,11 @@ from napari_cryonet.methods.local_fsc.shells import Bands, places
 from napari_cryonet.methods.local_fsc.windowed import by_windows
 from napari_cryonet.nn.device import choose, memory_errors
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.signal.fsc import FscSettings, are_masked, check_halves, measure
-from napari_cryonet.signal.mask import Mask, given_mask, make_mask
-from napari_cryonet.types import Volume
+from napari_cryonet.signal.fsc import measure
+from napari_cryonet.signal.halves import are_masked, check_halves, mask_of
+from napari_cryonet.signal.mask import Mask, filled
+from napari_cryonet.signal.resolution_settings import FscSettings
+from napari_cryonet.types import Result, Volume
 
 Inside = NDArray[np.bool_]
 
@@ -35,7 +36,7 @@ def apply(
     report: Reporter,
     *,
     into: NDArray[np.float32] | None = None,
-) -> tuple[Volume, dict[str, Any]]:
+) -> Result:
     """Measure the local resolution of two half maps.
 
     Parameters
@@ -91,7 +92,7 @@ def apply(
         result[number] = np.where(inside[number], 1 / plane, np.nan)
     values = np.asarray(result[inside])
     if settings.outside != "nan":
-        _fill(result, inside, settings.outside)
+        result[...] = filled(result) if settings.outside == "nearest" else np.nan_to_num(result)
     crossing = whole.crossing(settings.threshold)
     measures = {
         **dict(zip(_NAMES, map(_rounded, np.percentile(values, _PERCENTILES)), strict=True)),
@@ -101,11 +102,8 @@ def apply(
         "nyquist": _rounded((values <= 1.001 / bands.centres[-1]).mean()),
         "unresolved": _rounded((values >= 0.999 / bands.centres[0]).mean()),
     }
-    sentence = (
-        f"Local resolution at FSC {settings.threshold:g}, {settings.way}, window of "
-        f"{radius:.4g} Å radius."
-    )
-    return first.changed(result, sentence, name="local resolution"), measures
+    sentence = f"Local resolution, {settings}, window of {radius:.4g} Å."
+    return Result(first.changed(result, sentence, name="local resolution"), measures)
 
 
 def _checked(
@@ -117,11 +115,9 @@ def _checked(
             f"Local resolution takes two half maps, and perhaps a mask, not {len(things)} volumes."
         )
     first, second = things[:2]
-    size = check_halves(first, second)
-    if len(things) == 3:
-        return first, second, given_mask(things[2].data, first.shape, things[2].name)
-    average = (np.asarray(first.data, np.float32) + second.data) / np.float32(2)
-    return first, second, make_mask(average, size, settings)
+    check_halves(first, second)
+    given = things[2] if len(things) == 3 else None
+    return first, second, mask_of((first, second), given, settings)
 
 
 def _measured(
@@ -174,15 +170,6 @@ def _between(count: int, step: int) -> NDArray[np.float32]:
     unit = np.eye(len(known), dtype=np.float32)
     columns = [np.interp(np.arange(count), known, row) for row in unit]
     return np.stack(columns, 1).astype(np.float32)
-
-
-def _fill(result: NDArray[np.float32], inside: Inside, how: str) -> None:
-    """Put 0 or the nearest value outside the mask."""
-    if how == "zero":
-        result[~inside] = 0
-        return
-    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    result[...] = np.asarray(result)[tuple(nearest)]
 
 
 def _rounded(value: float) -> float:

@@ -108,7 +108,8 @@ def _frequency(grid: Shape, shape: Shape, size: ZYX, device: torch.device) -> to
         for cells, side in zip(grid[:2], sides, strict=False)
     )
     x = torch.fft.rfftfreq(grid[2], sides[2] / grid[2], device=device)
-    return (z.square()[:, None, None] + y.square()[:, None] + x.square()).sqrt()
+    squares: torch.Tensor = z.square()[:, None, None] + y.square()[:, None] + x.square()
+    return squares.sqrt()
 
 
 def _cropped(terms: torch.Tensor, shape: Shape, grid: Shape) -> torch.Tensor:
@@ -145,4 +146,5 @@ def _smoothed(values: torch.Tensor, matrices: list[torch.Tensor]) -> torch.Tenso
     """Return values smoothed along x, y and z, at the places."""
     z, y, x = matrices
     rows = y @ (values @ x.T)
-    return (z @ rows.flatten(1)).unflatten(1, rows.shape[1:])
+    planes: torch.Tensor = z @ rows.flatten(1)
+    return planes.reshape(-1, *rows.shape[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from napari_cryonet.settings import setting
-from napari_cryonet.signal.mask import Masking
+from napari_cryonet.signal.resolution_settings import Masking
 
 LEAST_RADIUS, LEAST_VOXELS = 12.5, 8.0
 """The smallest radius of the window by default, in Å and in voxels."""
@@ -49,6 +49,11 @@ class ApplySettings(Masking):
         advanced=True,
     )
     device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", advanced=True)
+
+    def __str__(self) -> str:
+        """Say in a few words what is measured."""
+        radius = "" if self.radius is None else f", {self.radius:g} Å"
+        return f"FSC {self.threshold:g}, {self.way}{radius}"
 
     def window(self, voxel: float) -> float:
         """Return the radius of the window in Å for voxels of so many Å."""

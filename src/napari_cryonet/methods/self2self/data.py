@@ -85,11 +85,15 @@ def prepare(
         If it is not a volume, the box is not inside, or there is nothing to learn from.
     """
     check_volume(volume, "Self2Self")
-    volume = on_grid(volume, settings, report)
+    if settings.box is not None:
+        check_box(volume, settings.box)
+    before, volume = volume.shape, on_grid(volume, settings, report)
     if settings.deconvolution is not None:
         volume = deconvolved(volume, settings.deconvolution, report)
     if settings.box is not None:
-        volume = cut(volume, settings.box)
+        ratios = np.repeat(np.divide(volume.shape, before), 2)
+        z, zz, y, yy, x, xx = (int(edge) for edge in np.rint(settings.box * ratios))
+        volume = cut(volume, (z, zz, y, yy, x, xx))
     scaling = measure((volume.data,), settings.normalisation)
     report.check()
 
@@ -171,6 +175,24 @@ def cut(volume: Volume, box: Box6) -> Volume:
     Raises
     ------
     DataError
+        As `check_box`.
+    """
+    check_box(volume, box)
+    z, y, x = (slice(first, last) for first, last in zip(box[::2], box[1::2], strict=True))
+    origin = tuple(
+        start + part.start * size
+        for start, part, size in zip(volume.origin, (z, y, x), volume.scale, strict=True)
+    )
+    sentence = f"Cut to z {z.start}-{z.stop}, y {y.start}-{y.stop}, x {x.start}-{x.stop}."
+    return volume.changed(volume.data[z, y, x], sentence, origin=origin)
+
+
+def check_box(volume: Volume, box: Box6) -> None:
+    """Check that a box can be trained on.
+
+    Raises
+    ------
+    DataError
         If the box is empty, tiny or not inside the volume.
     """
     edges = np.reshape(box, (3, 2))
@@ -180,10 +202,3 @@ def cut(volume: Volume, box: Box6) -> Volume:
             f"The box {tuple(box)} (first and last voxel along z, y, x) has to lie inside "
             f"{volume.name}, {volume.shape}, with at least {_LEAST_SIDE} voxels along each axis."
         )
-    z, y, x = (slice(int(first), int(last)) for first, last in edges)
-    origin = tuple(
-        start + part.start * size
-        for start, part, size in zip(volume.origin, (z, y, x), volume.scale, strict=True)
-    )
-    sentence = f"Cut to z {z.start}-{z.stop}, y {y.start}-{y.stop}, x {x.start}-{x.stop}."
-    return volume.changed(volume.data[z, y, x], sentence, origin=origin)

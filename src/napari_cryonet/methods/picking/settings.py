@@ -1,0 +1,85 @@
+"""Settings of picking. No torch here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_cryonet.nn.settings import Inference, Training
+from napari_cryonet.settings import setting
+
+
+class TrainSettings(Training):
+    """How a picking network is trained."""
+
+    diameter: float | None = setting(
+        None, "Diameter of the particles; none: twice the labels' radius", unit="Å", gt=0
+    )
+    expected: float | None = setting(
+        None,
+        "Particles of each class expected in a tomogram; none: three times the labels",
+        gt=0,
+    )
+    max_minutes: float | None = setting(
+        1.5, "Stop training after this time; the learning rate falls towards it", unit="min", gt=0
+    )
+    objective: Literal["nnpu", "ge", "pn"] = setting(
+        "nnpu",
+        "What is made of voxels without a label: nnpu holds the expected particles, ge is held to "
+        "their number, pn takes all as background",
+        advanced=True,
+    )
+    positives: Literal["soft", "hard"] = setting(
+        "soft", "Whether a label's voxels count less away from its centre", advanced=True
+    )
+    unlabelled_weight: float = setting(
+        50.0, "Weight of voxels without a label in the loss", gt=0, advanced=True
+    )
+    across: float = setting(
+        10.0,
+        "Voxels that a particle is to have across; larger ones are binned",
+        unit="voxels",
+        ge=6,
+        le=32,
+        advanced=True,
+    )
+    turned: Literal["flips", "none"] = setting(
+        "flips",
+        "Mirror images to learn from as well, which keep the missing wedge in place",
+        advanced=True,
+    )
+    held_out: float = setting(
+        0.2,
+        "Part of the labels kept from training to choose threshold and end",
+        ge=0,
+        le=0.5,
+        advanced=True,
+    )
+    width: int = setting(24, "Channels of the first level", ge=2, advanced=True)
+    patch: int = setting(28, "Side of the training patches", unit="voxels", ge=8, advanced=True)
+    batch: int = setting(6, "Patches in one step", ge=1, advanced=True)
+    learning_rate: float = setting(8e-3, "Highest learning rate", gt=0, le=1, advanced=True)
+    weight_decay: float = setting(0.01, "Weight decay of AdamW", ge=0, advanced=True)
+    patience: int = setting(
+        20,
+        "Stop after this many validations without improvement; 0 never does",
+        ge=0,
+        advanced=True,
+    )
+    validate_every: int = setting(25, "Steps between validations", ge=1, advanced=True)
+
+
+class ApplySettings(Inference):
+    """How a picking network is applied."""
+
+    threshold: float | None = setting(
+        None, "Smallest score of a pick; none: what the training has found best", ge=0, le=1
+    )
+    distance: float | None = setting(
+        None, "Smallest distance of two picks; none: 0.65 of the diameter", unit="Å", gt=0
+    )
+    border: float = setting(
+        0.0, "Leave out picks that are nearer to the border than this", unit="Å", ge=0
+    )
+    passes: int = setting(
+        4, "Mirror images to average over; more is slower and a little better", ge=1, le=8
+    )
