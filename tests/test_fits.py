@@ -362,7 +362,7 @@ def test_mrc_is_known_by_its_content(name: str, content: bytes, tmp_path: Path) 
 
 
 def test_where_the_content_is_of_neither_the_name_decides(tmp_path: Path) -> None:
-    for name, kind in (("a.fits", "FITS"), ("b.fz", "FITS"), ("c.mrc", "MRC"), ("d.txt", "MRC")):
+    for name, kind in (("a.fits", "FITS"), ("b.fz", "FITS"), ("c.mrc", "MRC"), ("d.dat", "MRC")):
         with pytest.raises(FormatError, match=f"{name} cannot be read as {kind}"):
             io.read(file(tmp_path, b"neither of the two", name))
 
@@ -477,6 +477,7 @@ def test_overwriting_is_asked_for(name: str, tmp_path: Path) -> None:
 
 def test_the_public_names_are_what_was_meant() -> None:
     assert io.__all__ == [
+        "CoordinateSettings",
         "fingerprint",
         "read",
         "read_all",

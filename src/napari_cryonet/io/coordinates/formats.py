@@ -168,7 +168,8 @@ def of_name(path: Path, settings: CoordinateSettings, earlier: str) -> Format:
         name_ = earlier if again else _BY_SUFFIX.get(suffix, "")
         if not name_:
             raise FormatError(
-                f"{path.name} does not tell the format of coordinates; the names are "
+                f"Cannot write Points as {suffix or 'a file without a suffix'}: {path.name} does "
+                f"not tell the format of coordinates; the names are "
                 f"{' '.join(_BY_SUFFIX)}. For another name choose a format (--to.format): "
                 f"{', '.join(one.name for one in FORMATS.values() if one.write)}."
             )
