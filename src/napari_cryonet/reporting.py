@@ -7,11 +7,19 @@ reporter emits signals, the command line's draws a bar, the tests' records.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Box = tuple[slice, slice, slice]
 """A region of a volume in voxels, in the order z, y, x."""
+
+Tick = Callable[[float], None]
+"""Is told the share of some work that is done; raises `Cancelled` if the user has asked to stop."""
+
+
+def untold(share: float) -> None:
+    """Tell nobody how far the work is: a `Tick` for those who do not ask."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it

@@ -14,9 +14,10 @@ from torch import nn
 
 from napari_cryonet.nn.augment import spread
 from napari_cryonet.nn.device import Compute
+from napari_cryonet.nn.gains import rounded
 from napari_cryonet.nn.settings import Denoise
-from napari_cryonet.nn.tiles import Grid, Tick, Tile, fitting_side, over_tiles
-from napari_cryonet.reporting import PartReporter, Reporter
+from napari_cryonet.nn.tiles import Grid, Tile, fitting_side, over_tiles
+from napari_cryonet.reporting import PartReporter, Reporter, Tick
 from napari_cryonet.signal.combine import SHELLS, Spectra, Values, combine
 from napari_cryonet.signal.normalise import Scaling, measure
 from napari_cryonet.signal.resample import resampled
@@ -103,11 +104,11 @@ class Denoising(ABC):
         if self.spectra is None:
             return {}
         alone = np.zeros(SHELLS), np.ones(SHELLS)
-        raw, denoised = alone if self.settings.keep == "off" else self.spectra.gains()
+        gains = alone if self.settings.keep == "off" else self.spectra.gains()
         return {
             "fsc_raw": _known(self.spectra.fsc_raw()),
-            "fsc_denoised": _known(self.spectra.fsc_mixed((raw, denoised))),
-            "gains": {"raw": raw.round(4).tolist(), "denoised": denoised.round(4).tolist()},
+            "fsc_denoised": _known(self.spectra.fsc_mixed(gains)),
+            "gains": rounded(gains),
         }
 
     def _grid(self) -> Grid:
@@ -133,6 +134,25 @@ class Denoising(ABC):
         mixed = combine(raw, self.made[tile.read], self.factors)[tile.inner]
         self.target[tile.write] = self.scaling.backward(mixed.astype(np.float32))
         tick(1.0)
+
+
+def target_for(
+    given: Volume, thing: Volume, into: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return the array to denoise into: `into`, unless the volume was resampled.
+
+    Parameters
+    ----------
+    given
+        What is denoised.
+    thing
+        What it was made from.
+    into
+        ``(z, y, x)`` for the result on the grid of `thing`; None if an array is to be made.
+    """
+    if into is not None and given.shape == thing.shape:
+        return into
+    return np.empty(given.shape, np.float32)
 
 
 def on_its_grid(result: Volume, like: Volume, into: NDArray[np.float32] | None = None) -> Volume:

@@ -63,7 +63,7 @@ def fit(
     learner: Fitted,
     card: ModelCard,
     report: Reporter,
-    measure: Measure,
+    measure: Measure | None = None,
     *,
     folder: Path | None = None,
     resume: bool = False,
@@ -79,7 +79,7 @@ def fit(
     report
         Is told of every step, and asked whether to stop.
     measure
-        Returns what else the card's `extra` is to hold.
+        Returns what else the card's `extra` is to hold; None adds nothing.
     folder
         Where checkpoint and models of epochs go; None writes nothing.
     resume
@@ -110,7 +110,8 @@ def fit(
     network.load_state_dict(trained.weights)
     network.eval()
     hurry = trained.summary["ended"] == "stopped"
-    return model_of(trained.weights, trained.summary, **measure(network, hurry))
+    found = {} if measure is None else measure(network, hurry)
+    return model_of(trained.weights, trained.summary, **found)
 
 
 def card_of(
@@ -138,20 +139,51 @@ def card_of(
     **extra
         What only the method itself understands.
     """
-    from napari_cryonet import __version__
-
     like = rows[0][0]
     size = settings.voxel_size if source.sampler.shape != like.shape else None
+    return new_card(
+        method,
+        settings,
+        spec,
+        rows,
+        voxel_size=(size, size, size) if size else like.voxel_size,
+        normalisation={"kind": settings.normalisation, **source.scaling.to_dict()},
+        extra={"rotations": source.rotations, **extra},
+    )
+
+
+def new_card(
+    method: str,
+    settings: Training,
+    spec: dict[str, Any],
+    rows: Sequence[Sequence[Volume]],
+    **fields: Any,
+) -> ModelCard:
+    """Return the card of a model that is made now, by this version.
+
+    Parameters
+    ----------
+    method
+        Name of the method.
+    settings
+        How it will be trained.
+    spec
+        Its network.
+    rows
+        All volumes that it is trained on.
+    **fields
+        Other fields of the card.
+    """
+    from napari_cryonet import __version__
+
     return ModelCard(
         method=method,
         settings=settings.to_dict(),
         network=spec,
         product=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        voxel_size=(size, size, size) if size else like.voxel_size,
-        normalisation={"kind": settings.normalisation, **source.scaling.to_dict()},
         inputs=describe(rows),
-        extra={"rotations": source.rotations, **extra},
+        **fields,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import numpy as np
+from functools import reduce
+from operator import add
 
 from napari_cryonet.nn.tiles import Grid, some
 from napari_cryonet.reporting import Box
 from napari_cryonet.signal.combine import SHELLS, Spectra, Values
+from napari_cryonet.signal.shells import Real
 
 Halves = tuple[Values, Values]
 
@@ -39,20 +40,18 @@ def measured_spectra(
     hurry
         Whether to look at one small piece only.
     """
-    total: Spectra | None = None
-    grid = Grid(_HURRIED_SIDE if hurry else _SIDE, 0, 8)
-    for tile in some(grid.tiles(shape), 1 if hurry else _MOST):
-        first, second = halves(tile.read)
+
+    def measured(region: Box) -> Spectra:
+        first, second = halves(region)
         made = denoised(first, second), denoised(second, first)
-        found = Spectra.measure((first, second), made, mixing, SHELLS)
-        total = found if total is None else total + found
-    if total is None:
-        nothing = np.zeros(SHELLS)
-        return Spectra(nothing, nothing, nothing, nothing, nothing)
-    return total
+        return Spectra.measure((first, second), made, mixing, SHELLS)
+
+    grid = Grid(_HURRIED_SIDE if hurry else _SIDE, 0, 8)
+    tiles = some(grid.tiles(shape), 1 if hurry else _MOST)
+    return reduce(add, (measured(tile.read) for tile in tiles))
 
 
-def rounded_gains(spectra: Spectra) -> dict[str, list[float]]:
-    """Return the factors of raw and denoised, ready for a model card."""
-    raw, denoised = spectra.gains()
+def rounded(gains: tuple[Real, Real]) -> dict[str, list[float]]:
+    """Return the factors of raw and denoised, ready for JSON."""
+    raw, denoised = gains
     return {"raw": raw.round(4).tolist(), "denoised": denoised.round(4).tolist()}

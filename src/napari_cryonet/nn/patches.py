@@ -51,6 +51,11 @@ def patch_sides(shape: tuple[int, ...], patch: int, multiple: int) -> tuple[int,
     )
 
 
+def random_at(region: Box, seed: int) -> np.random.Generator:
+    """Return random numbers that are always the same for a region and a seed."""
+    return np.random.default_rng([seed, *(part.start for part in region)])
+
+
 def box(start: Sequence[int] | NDArray[np.integer], sides: Sequence[int]) -> Box:
     """Return the box at a start, z, y, x."""
     z, y, x = (slice(int(a), int(a) + int(b)) for a, b in zip(start, sides, strict=True))

@@ -21,13 +21,10 @@ from torch.nn import functional
 from napari_cryonet.errors import OutOfMemory
 from napari_cryonet.nn.augment import Turn
 from napari_cryonet.nn.device import Compute, free_memory, is_out_of_memory, release_memory
-from napari_cryonet.reporting import Box, Reporter
+from napari_cryonet.reporting import Box, Reporter, Tick
 
 _SMALLEST = 16
 _BYTES_PER_VOXEL = 120
-
-Tick = Callable[[float], None]
-"""Is told the share of a piece that is done; raises `Cancelled` if the user has asked to stop."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from napari_cryonet.errors import DataError, SettingsError
+from napari_cryonet.reporting import Tick, untold
 from napari_cryonet.signal.ctf import Deconvolution, Floats, fractions, wiener
 from napari_cryonet.types.volume import ZYX
-
-Tick = Callable[[float], None]
-"""Is told the share of the work that is done; may raise to stop it."""
 
 Spectrum = NDArray[np.complex64]
 
@@ -68,7 +66,7 @@ def deconvolve(
     """
     known = checked(data, voxel_size)
     shape = data.shape
-    tick = tick or _untold
+    tick = tick or untold
     spectrum = _empty((*shape[:2], shape[2] // 2 + 1))
     mean, deviation = _forward(data, spectrum, lambda share: tick(share / 3))
     left = _filter(spectrum, shape, known, settings, lambda share: tick((1 + share) / 3))
@@ -175,7 +173,3 @@ def _empty(shape: tuple[int, ...]) -> Spectrum:
         return np.empty(shape, np.complex64)
     with tempfile.TemporaryFile() as file:
         return np.memmap(file, np.complex64, "w+", shape=shape)
-
-
-def _untold(share: float) -> None:
-    """Tell nobody how far it is."""

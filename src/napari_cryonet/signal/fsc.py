@@ -13,12 +13,13 @@ doi:10.1016/j.jmb.2003.07.013 (the threshold 0.143).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cryonet.reporting import Tick, untold
 from napari_cryonet.signal.halves import are_masked, check_halves
 from napari_cryonet.signal.mask import Mask
 from napari_cryonet.signal.resolution_settings import FscSettings
@@ -26,9 +27,6 @@ from napari_cryonet.signal.shells import Real, Spectrum, backward, frequency, mu
 from napari_cryonet.types import Volume
 from napari_cryonet.types.fsc import THRESHOLDS, Fsc
 from napari_cryonet.types.volume import ZYX
-
-Tick = Callable[[float], None]
-"""Is told the share of the work that is done; may raise to stop it."""
 
 _CLEAR = 2  # shells beyond the first random one in which the mask's correlation is not known
 _LEFT = 0.1  # correlation of random phases at the resolution above which a mask is too tight
@@ -98,7 +96,7 @@ def measure(
         As `check_halves`.
     """
     first, second = halves
-    tick = tick or _untold
+    tick = tick or untold
     shape, size = first.shape, check_halves(first, second)
     shells = Shells(shape, size)
     names = (first.name, second.name)
@@ -200,7 +198,3 @@ def _corrected(masked: Real, randomised: Real, start: int) -> Real:
     left = np.maximum(1 - randomised[part], 1e-6)
     curve[part] = np.where(randomised[part] < 1, (masked[part] - randomised[part]) / left, 0)
     return curve
-
-
-def _untold(share: float) -> None:
-    """Tell nobody."""

@@ -212,7 +212,7 @@ def _finer(power: NDArray[Any], small: tuple[int, ...], large: tuple[int, ...]) 
 def _covariance(power: NDArray[Any], sides: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the covariances of voxels from a spectrum that was seen through a window.
 
-    They end softly at half a block, where the window shows too few pairs of voxels.
+    They end softly at a third of a block, beyond which the window shows too few pairs of voxels.
     """
     seen = fft.irfftn(np.square(np.abs(fft.rfftn(_window(sides)))), sides)
     covariance = fft.irfftn(power, sides) / np.maximum(seen, _LEAST_SEEN)

@@ -8,16 +8,13 @@ also bring the result to the places where it is wanted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from scipy.fft import next_fast_len
 
 from napari_cryonet.methods.local_fsc.shells import Bands, Falling, Shape, places, window
+from napari_cryonet.reporting import Tick
 from napari_cryonet.types.volume import ZYX
-
-Tick = Callable[[float], None]
-"""Is told the share of the work that is done; may raise to stop it."""
 
 GAUSSIAN = 2.2
 """Radius of a sphere over the sigma of a Gaussian of the same volume."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from napari_cryonet.methods.local_fsc.shells import Bands, Falling, Shape
+from napari_cryonet.reporting import Tick
 from napari_cryonet.types.volume import ZYX
-
-Tick = Callable[[float], None]
-"""Is told the share of the work that is done; may raise to stop it."""
 
 BOX = 3.07
 """Side of a box with a Hann window over the radius of the sphere that it stands for."""

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.noise2noise.settings import ApplySettings, TrainSettings
-from napari_cryonet.nn.denoise import Denoising, on_its_grid
+from napari_cryonet.nn.denoise import Denoising, on_its_grid, target_for
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.source import check_volume, on_grid
-from napari_cryonet.nn.tiles import Tick, Tile, predict, some
+from napari_cryonet.nn.tiles import Tile, predict, some
 from napari_cryonet.nn.weights import load
-from napari_cryonet.reporting import Reporter
+from napari_cryonet.reporting import Reporter, Tick
 from napari_cryonet.signal.combine import SHELLS, Spectra, Values, mixtures
 from napari_cryonet.types import Model, Result, Volume
 from napari_cryonet.types.model import voxel_size_warning
@@ -72,8 +72,7 @@ def apply(
     compute = choose(settings.device, settings.precision)
     report.say(f"Denoising on {compute}.")
     network = load(model, compute)
-    target = into if given[0].shape == things[0].shape and into is not None else None
-    target = np.empty(given[0].shape, np.float32) if target is None else target
+    target = target_for(given[0], things[0], into)
     work = _Halves(given, model.card, settings, network, compute, report, target)
     work.run()
     title = f"Denoised by Noise2Noise, CryoNet {model.card.product}."

@@ -14,7 +14,7 @@ from napari_cryonet.methods.noise2noise.objective import HalvesLearner
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
 from napari_cryonet.nn.device import Compute, choose
 from napari_cryonet.nn.fit import card_of, fit, new_network
-from napari_cryonet.nn.gains import measured_spectra, rounded_gains
+from napari_cryonet.nn.gains import measured_spectra, rounded
 from napari_cryonet.nn.source import of_one_size
 from napari_cryonet.nn.tiles import predict
 from napari_cryonet.reporting import Reporter
@@ -103,5 +103,5 @@ def training_gains(
     def denoised(first: Values, second: Values) -> Values:
         return predict(network, mixtures(first, second, mixing)[0], compute)
 
-    shape = pair.sampler.shape
-    return rounded_gains(measured_spectra(shape, pair.read, denoised, mixing, hurry=hurry))
+    found = measured_spectra(pair.sampler.shape, pair.read, denoised, mixing, hurry=hurry)
+    return rounded(found.gains())

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from napari_cryonet.methods.picking.settings import TrainSettings
 from napari_cryonet.nn.augment import Turn
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.nn.tiles import Tick, padded
+from napari_cryonet.nn.tiles import padded
 from napari_cryonet.nn.unet import build
+from napari_cryonet.reporting import Tick
 
 _RAREST = 1e-4
 

@@ -15,8 +15,8 @@ from napari_cryonet.methods.picking.network import predict
 from napari_cryonet.nn.augment import spread
 from napari_cryonet.nn.device import Compute
 from napari_cryonet.nn.settings import Inference
-from napari_cryonet.nn.tiles import Grid, Tick, Tile, fitting_side, over_tiles
-from napari_cryonet.reporting import Reporter
+from napari_cryonet.nn.tiles import Grid, Tile, fitting_side, over_tiles
+from napari_cryonet.reporting import Reporter, Tick
 from napari_cryonet.signal.peaks import apart, find_peaks
 
 Floats = NDArray[np.floating[Any]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from napari_cryonet.methods.picking.picks import APART, score_maps
 from napari_cryonet.methods.picking.settings import ApplySettings, TrainSettings
 from napari_cryonet.methods.picking.threshold import LOWEST, calibrate
 from napari_cryonet.nn.device import Compute, choose
-from napari_cryonet.nn.fit import fit
-from napari_cryonet.nn.source import describe
+from napari_cryonet.nn.fit import fit, new_card
 from napari_cryonet.reporting import Reporter, SilentReporter
 from napari_cryonet.types import Model, ModelCard, Volume
 
@@ -132,19 +130,15 @@ def _card(
     rows: Sequence[Row], settings: TrainSettings, spec: dict[str, Any], shared: Plan
 ) -> ModelCard:
     """Return what is known of a model before it is trained."""
-    from napari_cryonet import __version__
-
     volumes = [[thing for thing in row if isinstance(thing, Volume)] for row in rows]
     counts = [len(row[1].positions) for row in rows]  # type: ignore[union-attr]
-    return ModelCard(
-        method="picking",
-        settings=settings.to_dict(),
-        network=spec,
-        product=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    return new_card(
+        "picking",
+        settings,
+        spec,
+        volumes,
         voxel_size=(shared.voxel_size,) * 3,
         normalisation={"kind": "robust"},
-        inputs=describe(volumes),
         extra={
             "classes": list(shared.classes),
             "diameter": shared.diameter,

@@ -12,14 +12,15 @@ from napari_cryonet.errors import DataError, ModelError, SettingsError
 from napari_cryonet.methods.self2self.corruption import Added, Corruption, corruption
 from napari_cryonet.methods.self2self.data import deconvolved
 from napari_cryonet.methods.self2self.settings import ApplySettings, TrainSettings
-from napari_cryonet.nn.denoise import Denoising, on_its_grid, scratch
+from napari_cryonet.nn.denoise import Denoising, on_its_grid, scratch, target_for
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.gains import measured_spectra
+from napari_cryonet.nn.patches import random_at
 from napari_cryonet.nn.source import check_volume, on_grid
-from napari_cryonet.nn.tiles import Tick, Tile, predict
+from napari_cryonet.nn.tiles import Tile, predict
 from napari_cryonet.nn.unet import dropping
 from napari_cryonet.nn.weights import load
-from napari_cryonet.reporting import Box, Reporter
+from napari_cryonet.reporting import Box, Reporter, Tick
 from napari_cryonet.signal.combine import Values, mixtures
 from napari_cryonet.signal.noise import Noise, measure_noise
 from napari_cryonet.types import Model, Result, Volume
@@ -86,8 +87,7 @@ def apply(
     compute = choose(settings.device, settings.precision)
     report.say(f"Denoising on {compute}.")
     network = load(model, compute)
-    target = into if given.shape == thing.shape and into is not None else None
-    target = np.empty(given.shape, np.float32) if target is None else target
+    target = target_for(given, thing, into)
     mode, how = _corruption(model, training)
     work = _Single([given], model.card, settings, network, compute, report, target, how)
     work.run()
@@ -141,7 +141,7 @@ class _Single(Denoising):
         def halves(region: Box) -> tuple[Values, Values]:
             self.report.check()
             values = self._region(region)
-            drawn = noise.draw(values.shape, self._random(region))
+            drawn = noise.draw(values.shape, random_at(region, self.settings.seed))
             return values + drawn, values - drawn
 
         self.spectra = measured_spectra(shape, halves, self._half, self.mixing)
@@ -150,7 +150,7 @@ class _Single(Denoising):
         """Return the mean over the passes, and keep their deviation."""
         (given,) = values
         total, squares = np.zeros_like(given), np.zeros_like(given)
-        passes = self._passes(given, self._random(tile.read), self.settings.passes)
+        passes = self._passes(given, random_at(tile.read, self.settings.seed), self.settings.passes)
         for number, made in enumerate(passes, 1):
             total += made
             if self.deviation is not None:
@@ -186,7 +186,3 @@ class _Single(Denoising):
     def _region(self, region: Box) -> Values:
         """Return a region of the volume on the network's scale."""
         return self.scaling.forward(self.volumes[0].data[region])
-
-    def _random(self, region: Box) -> np.random.Generator:
-        """Return random numbers that are always the same for a region."""
-        return np.random.default_rng([self.settings.seed, *(part.start for part in region)])

@@ -17,6 +17,7 @@ from napari_cryonet.nn.source import check_volume, group_for, on_grid
 from napari_cryonet.reporting import Box, Reporter
 from napari_cryonet.signal.combine import Values
 from napari_cryonet.signal.ctf import Deconvolution
+from napari_cryonet.signal.deconvolve import deconvolve
 from napari_cryonet.signal.noise import Noise, measure_noise
 from napari_cryonet.signal.normalise import Scaling, measure
 from napari_cryonet.types import Volume
@@ -153,8 +154,6 @@ def deconvolved(volume: Volume, settings: Deconvolution, report: Reporter) -> Vo
     DataError
         If its voxel size is not known.
     """
-    from napari_cryonet.signal.deconvolve import deconvolve
-
     report.say(f"{volume.name} is deconvolved: {settings}.")
     data, _ = deconvolve(
         volume.data, volume.voxel_size, settings, tick=lambda _share: report.check()

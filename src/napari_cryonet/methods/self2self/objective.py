@@ -12,6 +12,7 @@ from napari_cryonet.methods.self2self.corruption import Added, Bernoulli, Corrup
 from napari_cryonet.methods.self2self.data import Single
 from napari_cryonet.methods.self2self.settings import TrainSettings
 from napari_cryonet.nn.learner import Example, PatchLearner
+from napari_cryonet.nn.patches import random_at
 from napari_cryonet.reporting import Box
 from napari_cryonet.signal.combine import Values, mixtures
 
@@ -64,7 +65,8 @@ class SingleLearner(PatchLearner[Single]):
         values = source.read(region)
         if isinstance(self.corruption, Added):
             return values
-        return self.corruption.inputs(values, source.noise, self._fixed(region))[0]
+        random = random_at(region, self.settings.seed)
+        return self.corruption.inputs(values, source.noise, random)[0]
 
     def judged(self, source: Single, region: Box) -> tuple[Example, Values, Values]:
         """Return an example and two halves of a region: the volume with noise, and without.
@@ -72,7 +74,7 @@ class SingleLearner(PatchLearner[Single]):
         Voxels that were left out judge by themselves if their noise is independent; otherwise
         a target judges from which drawn noise was taken.
         """
-        random, values = self._fixed(region), source.read(region)
+        random, values = random_at(region, self.settings.seed), source.read(region)
         drawn = source.noise.draw(values.shape, random)
         first, second = values + drawn, values - drawn
         if isinstance(self.corruption, Bernoulli) and source.noise.white:
@@ -81,10 +83,6 @@ class SingleLearner(PatchLearner[Single]):
         if not isinstance(self.corruption, Added):
             given = self.corruption.inputs(given, source.noise, random)[0]
         return Example.everywhere(given, wanted), first, second
-
-    def _fixed(self, region: Box) -> np.random.Generator:
-        """Return random numbers that are always the same for a region."""
-        return np.random.default_rng([self.settings.seed, *(part.start for part in region)])
 
 
 def total_variation(volumes: Tensor) -> Tensor:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.self2self.corruption import corruption
@@ -83,8 +80,4 @@ def train(
         "self2self", settings, spec, singles[0], things, mode=mode, mixing=settings.mixing,
         noise=noise,
     )  # fmt: skip
-
-    def nothing(trained: nn.Module, hurry: bool) -> dict[str, Any]:  # noqa: ARG001
-        return {}
-
-    return fit(learner, card, report, nothing, folder=folder, resume=resume)
+    return fit(learner, card, report, folder=folder, resume=resume)
