@@ -18,7 +18,7 @@ from napari_cryonet.errors import CryonetError
 from napari_cryonet.io import CoordinateSettings, coordinates, read_all, read_card
 from napari_cryonet.io.model import SUFFIX
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import ImageStack, Points, Thing, Volume
+from napari_cryonet.types import ImageStack, PointCloud, Points, Thing, Volume
 
 Entry = dict[str, Any]
 
@@ -109,7 +109,11 @@ def describe(
     if coordinates.is_named(path, settings):
         found = coordinates.read(path, settings)
         return [_of_positions(path, points, report, settings) for points in found]
-    return [_of_thing(path, thing, report) for thing in read_all(path, report)]
+    things = read_all(path, report)
+    return [
+        _of_cloud(path, thing) if isinstance(thing, PointCloud) else _of_thing(path, thing, report)
+        for thing in things
+    ]
 
 
 def _of_thing(path: Path, thing: Thing, report: Reporter) -> Entry:
@@ -138,6 +142,20 @@ def _of_thing(path: Path, thing: Thing, report: Reporter) -> Entry:
         "shape": list(thing.shape),
         "dtype": thing.data.dtype.name,
         "statistics": values,
+    }
+
+
+def _of_cloud(path: Path, cloud: PointCloud) -> Entry:
+    """Return the entry of a cloud; its extent is z, y, x."""
+    return _EMPTY | {
+        "path": str(path),
+        "kind": "cloud",
+        "shape": list(cloud.vertices.shape),
+        "dtype": cloud.vertices.dtype.name,
+        "units": cloud.unit,
+        "count": 1,
+        "extent": [cloud.vertices.min(axis=0).tolist(), cloud.vertices.max(axis=0).tolist()],
+        "notes": [*cloud.notes, f"{len(cloud)} vertices, {len(cloud.faces)} triangles."],
     }
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_cryonet.errors import FileProblem, FormatError
-from napari_cryonet.io import coordinates, mrc
+from napari_cryonet.io import coordinates, mesh, mrc, poses
 from napari_cryonet.io.compressed import open_stream, read_bytes
 from napari_cryonet.io.coordinates import CoordinateSettings
 from napari_cryonet.io.fingerprint import fingerprint
 from napari_cryonet.io.model import read_card, read_model, write_model
 from napari_cryonet.io.mrc_header import HEADER_BYTES
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import ImageStack, Points, Thing, Volume
+from napari_cryonet.types import ImageStack, PointCloud, Points, Poses, Thing, Volume
 
 __all__ = [
     "CoordinateSettings",
@@ -61,7 +61,9 @@ def read_all(
         raise FileProblem(f"{path} is a folder; choose a file.")
     if coordinates.is_named(path, settings):
         return coordinates.read(path, settings)
-    if _looks_like_fits(path):
+    if path.suffix.lower() in mesh.SUFFIXES:
+        return (mesh.read(path),)
+    if looks_like_fits(path):
         from napari_cryonet.io import fits
 
         return fits.read(path)
@@ -149,6 +151,11 @@ def write(
     path = Path(path)
     if isinstance(thing, Points):
         return coordinates.write(path, thing, settings, overwrite=overwrite)
+    if isinstance(thing, Poses) and path.suffix.lower() == ".csv":
+        poses.write(path, thing, overwrite=overwrite)
+        return ()
+    if isinstance(thing, PointCloud) and path.suffix.lower() in mesh.SUFFIXES:
+        return mesh.write(path, thing, overwrite=overwrite)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in mrc.SUFFIXES and isinstance(thing, Volume | ImageStack):
         mrc.write(path, thing, overwrite=overwrite)
@@ -157,15 +164,18 @@ def write(
 
         fits.write(path, thing, overwrite=overwrite)
     else:
-        kind = type(thing).__name__
-        raise FormatError(
-            f"Cannot write {kind} as {suffix or 'a file without a suffix'}: volumes are written "
-            f"as {' '.join(mrc.SUFFIXES)}, images also as {' '.join(_WRITTEN_FITS)}."
+        known = (
+            f"volumes are written as {' '.join(mrc.SUFFIXES)}, images also as "
+            f"{' '.join(_WRITTEN_FITS)}"
         )
+        if isinstance(thing, PointCloud | Poses):
+            known = f"clouds are written as {' '.join(mesh.SUFFIXES)}, poses as .csv"
+        kind = type(thing).__name__
+        raise FormatError(f"Cannot write {kind} as {suffix or 'a file without a suffix'}: {known}.")
     return ()
 
 
-def _looks_like_fits(path: Path) -> bool:
+def looks_like_fits(path: Path) -> bool:
     """Whether a file is FITS by content, or by name if the content does not tell."""
     with open_stream(path) as stream:
         start = read_bytes(stream, HEADER_BYTES, path)

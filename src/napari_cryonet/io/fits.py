@@ -30,6 +30,7 @@ from napari_cryonet.types import ImageStack
 
 _SUFFIXES = re.compile(r"(\.(fits|fit|fts|fz|gz|bz2))+$", re.IGNORECASE)
 _STORED = {"float16": "f4", "bool": "u1"}
+_SPOT = "SPOTSIG"  # our card: the width of drawn molecules, in the unit of the pixels
 _NANOMETRES = {"m": 1e9, "mm": 1e6, "um": 1e3, "micron": 1e3, "nm": 1.0, "angstrom": 0.1}
 
 
@@ -96,6 +97,8 @@ def write(path: Path, images: ImageStack, *, overwrite: bool = False) -> None:
         unit = "nm" if images.unit == "nm" else "Angstrom"
         for axis, size in enumerate(reversed(images.pixel_size), 1):
             header[f"CDELT{axis}"], header[f"CUNIT{axis}"] = size, unit
+    if images.spot is not None:
+        header[_SPOT] = (images.spot, "sigma of drawn molecules")
     for sentence in images.history:
         header.add_history(ascii_text(sentence))
     if images.data.dtype.kind == "c":
@@ -127,6 +130,7 @@ def _stack(path: Path, unit: Any) -> tuple[ImageStack, str]:
         path=path,
         header=header,
         notes=(line,) if data.ndim == 1 else (),
+        spot=header.get(_SPOT),
     )
     return images, str(header.get("EXTNAME", ""))
 

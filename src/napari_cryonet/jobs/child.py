@@ -17,13 +17,13 @@ import numpy as np
 
 from napari_cryonet import errors
 from napari_cryonet.errors import CryonetError, TrainingError
-from napari_cryonet.io import coordinates, read_model, read_volume
+from napari_cryonet.io import read_model, read_volume
 from napari_cryonet.jobs.folder import RunFolder
-from napari_cryonet.jobs.inputs import as_files, read_points
+from napari_cryonet.jobs.inputs import as_files, read_part
 from napari_cryonet.jobs.job import Job
 from napari_cryonet.jobs.run import Outcome
 from napari_cryonet.reporting import Box, Cancelled, Reporter
-from napari_cryonet.types import Thing, Volume
+from napari_cryonet.types import PointCloud, Thing, Volume
 
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
@@ -113,7 +113,8 @@ class _Conversation:
                 self._report.warn(event["message"])
             elif kind == "preview":
                 data = np.load(event.pop("path"), allow_pickle=False)
-                self._report.preview(Volume(data, **_tuples(event)))
+                made = PointCloud if "unit" in event else Volume
+                self._report.preview(made(data, **_tuples(event)))
             else:
                 self._last = {"event": kind, **event}
 
@@ -170,13 +171,10 @@ def _outcome(job: Job, folder: RunFolder, last: dict[str, Any], code: int) -> Ou
     if job.action == "train":
         return Outcome((output,), model=read_model(output), measures=last["measures"])
     files = {name: Path(path) for name, path in last.get("others", {}).items()}
-    volume = read_volume(output)
-    others = {
-        name: read_points(path, volume) if coordinates.is_named(path) else read_volume(path)
-        for name, path in files.items()
-    }
+    volume = None if output in files.values() else read_volume(output)
+    others = {name: read_part(path, volume) for name, path in files.items()}
     return Outcome(
-        (output, *files.values()),
+        tuple(dict.fromkeys((output, *files.values()))),
         volume=volume,
         measures=last["measures"],
         others=others,

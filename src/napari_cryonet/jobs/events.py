@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from napari_cryonet.reporting import Box, Cancelled
-from napari_cryonet.types import Volume
+from napari_cryonet.types import PointCloud, Volume
 
 _WANT = re.compile(r"want((?: \d+){6})")
 
@@ -67,13 +67,17 @@ class EventReporter:
         """Return the region of the last order for a preview."""
         return self._region
 
-    def preview(self, thing: Volume) -> None:
+    def preview(self, thing: Volume | PointCloud) -> None:
         """Put a preview into the scratch folder, and say so."""
         path = self._scratch / "preview.npy"
         part = path.with_suffix(".part.npy")
-        np.save(part, thing.data, allow_pickle=False)
+        place: dict[str, Any]
+        if isinstance(thing, PointCloud):
+            data, place = thing.vertices, {"unit": thing.unit}
+        else:
+            data, place = thing.data, {"origin": thing.origin, "voxel_size": thing.voxel_size}
+        np.save(part, data, allow_pickle=False)
         part.replace(path)
-        place = {"origin": thing.origin, "voxel_size": thing.voxel_size}
         self.event("preview", path=str(path), name=thing.name, **place)
 
     def _listen(self, orders: IO[str]) -> None:

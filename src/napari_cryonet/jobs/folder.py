@@ -15,6 +15,7 @@ from typing import Any, Literal
 from napari_cryonet.errors import FileProblem
 from napari_cryonet.io.atomic import replacing
 from napari_cryonet.jobs.job import Job
+from napari_cryonet.methods import table
 from napari_cryonet.reporting import Cancelled, PassingReporter, Reporter
 
 End = Literal["done", "stopped", "discarded", "failed"]
@@ -84,7 +85,9 @@ class RunFolder:
 
     def result_file(self, job: Job) -> Path:
         """Where the result goes if the job does not say."""
-        return self.path / ("model.safetensors" if job.action == "train" else "result.mrc")
+        if job.action == "train":
+            return self.path / "model.safetensors"
+        return self.path / f"result{table.find(job.method).result}"
 
     def begin(self) -> None:
         """Take away the marker of an earlier end: the run goes on."""

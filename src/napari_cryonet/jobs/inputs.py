@@ -11,13 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryonet.errors import CryonetError, DataError
-from napari_cryonet.io import CoordinateSettings, coordinates, mrc, read_volume, write
+from napari_cryonet.io import (
+    CoordinateSettings,
+    coordinates,
+    image_set,
+    mrc,
+    poses,
+    read,
+    read_volume,
+    write,
+)
 from napari_cryonet.io.text import file_stem
 from napari_cryonet.jobs.folder import RunFolder
 from napari_cryonet.jobs.job import Job, Rows
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import Points, Thing, Volume
+from napari_cryonet.types import ImageStack, PointCloud, Points, Thing, Volume
 
+_SUFFIXES = {Volume: ".mrc", Points: ".csv", ImageStack: ".fits", PointCloud: ".ply"}
 _ROUNDED = 1e-6  # Å; a layer keeps sizes and places with six decimals
 
 
@@ -29,7 +39,8 @@ def read_row(
     Parameters
     ----------
     row
-        Names of volumes and, behind a volume, of files of positions in it.
+        Names of volumes and, behind a volume, of files of positions in it; or of a FITS file or
+        a folder of them, a stack of images.
     report
         Is told how far a compressed file is.
     given
@@ -49,6 +60,8 @@ def read_row(
         elif coordinates.is_named(Path(name)):
             first = things[0] if things else None
             things.append(read_points(Path(name), first if isinstance(first, Volume) else None))
+        elif image_set.is_named(Path(name)):
+            things.append(image_set.read(Path(name)))
         else:
             things.append(read_volume(name, report))
     return tuple(things)
@@ -86,6 +99,29 @@ def read_points(path: Path, volume: Volume | None) -> Points:
             f"of the tomogram is needed. Take them apart with cryonet convert --volume."
         )
     return found[0]
+
+
+def read_part(path: Path, volume: Volume | None) -> Thing:
+    """Read a part of a result, whose kind its suffix tells.
+
+    Parameters
+    ----------
+    path
+        As `napari_cryonet.jobs.run` has written it.
+    volume
+        The tomogram that picks are in.
+
+    Raises
+    ------
+    FileProblem, FormatError, SettingsError
+        If the file cannot be read.
+    """
+    if path.suffix == ".csv":
+        return poses.read(path)
+    if coordinates.is_named(path):
+        return read_points(path, volume)
+    thing = read(path)
+    return thing if isinstance(thing, PointCloud | ImageStack) else read_volume(path)
 
 
 def as_files(
@@ -142,7 +178,7 @@ def as_files(
 
 def _copied(thing: Thing, folder: Path, report: Reporter) -> tuple[Path, Thing]:
     """Write a thing into a folder; return its file, and what is read from there."""
-    suffix = ".csv" if isinstance(thing, Points) else ".mrc"
+    suffix = next(end for kind, end in _SUFFIXES.items() if isinstance(thing, kind))
     path = folder / f"{file_stem(thing.name, 'volume')}{suffix}"
     report.say(f"No file holds {thing.name} as it is now; a copy is kept as {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)

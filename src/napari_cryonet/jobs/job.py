@@ -23,7 +23,7 @@ class Job(Settings):
     action: Action = setting("train", "train or apply")
     inputs: Rows = setting((), "The data: one row for each pair of halves, or for each volume")
     validation: Rows = setting((), "Data to measure the quality of a training with")
-    model: str = setting("", "The model file to apply")
+    model: str = setting("", "The model file to apply, or to start a training from")
     output: str = setting("", "File to write: the model, or the result")
     overwrite: bool = setting(False, "Whether an output that is there may be replaced")
     settings: dict[str, Any] = setting({}, "Settings of the method; missing ones are default")

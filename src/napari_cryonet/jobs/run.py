@@ -17,7 +17,11 @@ from napari_cryonet.jobs.inputs import as_files, read_row
 from napari_cryonet.jobs.job import Job, Rows
 from napari_cryonet.methods import table
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import Model, Points, Thing, Volume
+from napari_cryonet.types import ImageStack, Model, PointCloud, Points, Poses, Thing, Volume
+
+_SUFFIXES = {
+    Volume: ".mrc", Points: ".star", ImageStack: ".fits", PointCloud: ".ply", Poses: ".csv",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,15 @@ class Outcome:
     measures
         What was measured on the way.
     others
-        Further volumes or picks by name, for example ``"uncertainty"``.
+        Further parts by name, for example ``"uncertainty"``; if there is no volume, the first of
+        them is the result.
     """
 
     files: tuple[Path, ...] = ()
     model: Model | None = None
     volume: Volume | None = None
     measures: Mapping[str, Any] = field(default_factory=dict)
-    others: Mapping[str, Volume | Points] = field(default_factory=dict)
+    others: Mapping[str, Thing] = field(default_factory=dict)
 
 
 def run(
@@ -114,6 +119,7 @@ def _do(
     if job.action == "train":
         things = _things(job.inputs, given, report)
         validation = _things(job.validation, given, report)
+        start = read_model(Path(job.model)) if job.model else None
         model = method.function("train")(
             things,
             settings,
@@ -121,6 +127,7 @@ def _do(
             validation=validation,
             folder=folder and folder.path,
             resume=resume,
+            start=start,
         )
         if output is not None:
             write_model(output, model, overwrite=job.overwrite or resume)
@@ -142,27 +149,43 @@ def _apply(
             f"A job applies a method to one row of inputs; this one has {len(job.inputs)}."
         )
     (things,) = _things(job.inputs, given, report)
-    model = read_model(Path(job.model)) if method.trained else None
+    file = method.model_file(job.model) if method.trained else None
+    model = read_model(file) if file else None
     function = method.function("apply")
     if output is None:
         result = function(things, model, settings, report)
         return Outcome((), None, *result)
-    how = f"model {Path(job.model).name}" if method.trained else str(settings)
+    how = f"model {file.name}" if file else str(settings)
     said = f"{method.title}, {how}: {', '.join(t.name for t in things)}"
     first = things[0]
     if not isinstance(first, Volume):
-        raise SettingsError(f"The first input of a job is a volume; {first.name} is none.")
+        result = function(things, model, settings, report)
+        others = _written(output, result.others, first=True, overwrite=job.overwrite)
+        files = tuple(other.path for other in others.values() if other.path is not None)
+        return Outcome(files, None, None, result.measures, others)
     like = first.changed(first.data, said, name=output.stem)
     with mrc.create(output, like, "f4", overwrite=job.overwrite) as target:
         result = function(things, model, settings, report, into=target)
-    files, others = [], {}
-    for name, other in result.others.items():
-        path = beside(output, name, ".star" if isinstance(other, Points) else ".mrc")
-        write(path, other, overwrite=job.overwrite)
-        files.append(path)
-        kept = replace(other, path=path) if isinstance(other, Points) else read_volume(path)
-        others[name] = kept
+    others = _written(output, result.others, first=False, overwrite=job.overwrite)
+    files = tuple(beside(output, name, _suffix(other)) for name, other in others.items())
     return Outcome((output, *files), None, read_volume(output), result.measures, others)
+
+
+def _written(
+    output: Path, parts: Mapping[str, Thing], *, first: bool, overwrite: bool
+) -> dict[str, Thing]:
+    """Write parts of a result beside it, or the first in its place; return what is then there."""
+    kept: dict[str, Thing] = {}
+    for name, part in parts.items():
+        path = output if first and not kept else beside(output, name, _suffix(part))
+        write(path, part, overwrite=overwrite)
+        kept[name] = read_volume(path) if isinstance(part, Volume) else replace(part, path=path)
+    return kept
+
+
+def _suffix(part: Thing) -> str:
+    """Return how the name of a part's file ends."""
+    return next(suffix for kind, suffix in _SUFFIXES.items() if isinstance(part, kind))
 
 
 def beside(output: Path, name: str, suffix: str = ".mrc") -> Path:
@@ -175,7 +198,7 @@ def beside(output: Path, name: str, suffix: str = ".mrc") -> Path:
     name
         Of the part: ``uncertainty`` gives ``denoised_uncertainty.mrc``.
     suffix
-        Of the file: picks are written as ``.star``.
+        Of the file: picks are written as ``.star``, clouds as ``.ply``.
     """
     return output.with_name(f"{output.stem}_{name}{suffix}")
 

@@ -28,6 +28,9 @@ class ImageStack:
         What the file calls the distance between images, in `unit`; None if meaningless.
     name, path, header, history, notes
         As in `napari_cryonet.types.volume.Volume`.
+    spot
+        Standard deviation in `unit` of the Gaussian that each molecule was drawn with; None if
+        not known, or if the images were not drawn from molecules.
     """
 
     data: NDArray[Any]
@@ -39,6 +42,7 @@ class ImageStack:
     header: Any = None
     history: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), repr=False)
+    spot: float | None = None
 
     def __post_init__(self) -> None:
         """Check that there is at least one pixel.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from napari_cryonet.types.points import Points
+from napari_cryonet.types.thing import Thing
 from napari_cryonet.types.volume import Volume
 
 
@@ -16,13 +16,13 @@ class Result(NamedTuple):
     Parameters
     ----------
     volume
-        The result.
+        The result; None if it is no volume but the first of `others`.
     measures
         Figures and curves, ready for JSON.
     others
-        Further volumes or picks by name, for example ``"uncertainty"``; written beside the result.
+        Further parts by name, for example ``"uncertainty"``; written beside the result.
     """
 
-    volume: Volume
+    volume: Volume | None
     measures: dict[str, Any]
-    others: Mapping[str, Volume | Points] = MappingProxyType({})
+    others: Mapping[str, Thing] = MappingProxyType({})

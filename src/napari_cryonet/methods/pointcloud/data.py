@@ -1,0 +1,255 @@
+"""Images made ready: of sum 1, centred, and blurred to any width at the sampling that suffices.
+
+Lengths are counted in units of the particle's root mean square radius, which the images tell: so
+the search works alike at any scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_cryonet.errors import DataError
+from napari_cryonet.reporting import Reporter
+from napari_cryonet.types import ImageStack
+
+_SAMPLING = 0.8  # pixels of a level, in widths of its spots
+_LEAST_BLUR = 0.8  # pixels of the images: a narrower Gaussian is not sampled well
+_USUAL_SPOT = 1.5  # pixels
+_BATCH = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """All images at one width of their spots.
+
+    Parameters
+    ----------
+    images
+        ``(n, side, side)``, each of sum 1.
+    sigma, pixel
+        Width of the spots and size of a pixel, in units of the radius.
+    """
+
+    images: Tensor
+    sigma: float
+    pixel: float
+
+    @property
+    def side(self) -> int:
+        """Pixels along each side; the middle is pixel ``side // 2``."""
+        return self.images.shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Particles:
+    """Images of one particle from many sides.
+
+    Parameters
+    ----------
+    images
+        ``(n, y, x)``, each of sum 1.
+    centres
+        ``(n, 2)`` the centre of mass y, x from the middle of the image, in units.
+    radius
+        The unit: the root mean square radius of the particle, in nm.
+    pixel, spot, reach
+        Size of a pixel, width of a spot, and how far from its centre the particle is looked for,
+        in units.
+    """
+
+    images: Tensor
+    centres: Tensor
+    radius: float
+    pixel: float
+    spot: float
+    reach: float
+
+    def part(self, start: int, stop: int) -> Particles:
+        """Return some of the images."""
+        rows = slice(start, stop)
+        return replace(self, images=self.images[rows], centres=self.centres[rows])
+
+    @property
+    def finest(self) -> float:
+        """The narrowest width that images can be brought to, in units."""
+        return math.hypot(self.spot, _LEAST_BLUR * self.pixel)
+
+    def level(self, sigma: float, rows: Tensor | slice = slice(None)) -> Level:
+        """Return images blurred to spots of the width `sigma`, in units; centred by mass.
+
+        The images are multiplied from both sides by Gaussians that blur, shift and sample at once.
+
+        Parameters
+        ----------
+        sigma
+            At least `finest`.
+        rows
+            Which images.
+        """
+        pixel = _SAMPLING * sigma
+        half = math.ceil(self.reach / pixel)
+        places = pixel * torch.arange(-half, half, device=self.images.device)
+        images, centres = self.images[rows], self.centres[rows]
+        blur = math.sqrt(sigma**2 - self.spot**2)
+        parts = []
+        for start in range(0, len(images), _BATCH):
+            part = slice(start, start + _BATCH)
+            along = [
+                _blurring(places + centres[part, axis, None], self.images.shape[1 + axis],
+                          self.pixel, blur)
+                for axis in (0, 1)
+            ]  # fmt: skip
+            sampled = along[0] @ images[part] @ along[1].transpose(1, 2)
+            parts.append(sampled / sampled.sum((1, 2), keepdim=True).clamp_min(1e-12))
+        return Level(torch.cat(parts), sigma, pixel)
+
+
+def _blurring(places: Tensor, length: int, pixel: float, blur: float) -> Tensor:
+    """Return ``(n, side, length)`` Gaussians of the width `blur` around each place."""
+    inside = pixel * (torch.arange(length, device=places.device) - length // 2)
+    return torch.exp(-0.5 * ((places[..., None] - inside) / blur).square())
+
+
+def join(
+    stacks: Sequence[ImageStack], pixel_size: float | None, spot: float | None, report: Reporter
+) -> tuple[NDArray[np.float32], float, float]:
+    """Return all images of some stacks, the size of their pixels and the width of their spots.
+
+    Parameters
+    ----------
+    stacks
+        Of images of one size.
+    pixel_size, spot
+        What the user says, in the unit of the stacks; None takes what the stacks say.
+    report
+        Is told what is assumed where nobody says it.
+
+    Returns
+    -------
+    images : ndarray
+        ``(n, y, x)``.
+    pixel, spot : float
+        Size of a pixel, and standard deviation of a spot.
+
+    Raises
+    ------
+    DataError
+        If there is nothing, if sizes or units differ, if pixels are not square, or an image is
+        empty or not finite.
+    """
+    if not stacks or not all(isinstance(stack, ImageStack) for stack in stacks):
+        raise DataError("A point cloud is reconstructed from stacks of images; give some.")
+    first = stacks[0]
+    for stack in stacks:
+        ours, theirs = ((s.images.shape[1:], s.pixel_size, s.unit) for s in (stack, first))
+        if ours != theirs or stack.data.dtype.kind == "c":
+            raise DataError(
+                f"All images are real and of one size; {stack.name} has {ours[0]} pixels of "
+                f"{ours[1]} {ours[2]}, {first.name} {theirs[0]} of {theirs[1]} {theirs[2]}."
+            )
+    images = np.concatenate([np.asarray(stack.images, np.float32) for stack in stacks])
+    sums = images.sum(axis=(1, 2))
+    bad = ~(np.isfinite(sums) & (sums > 0))
+    if bad.any():
+        raise DataError(
+            f"Image {int(bad.argmax())} (from 0) is empty or not finite, and so are "
+            f"{int(bad.sum()) - 1} others; take them out."
+        )
+    if not pixel_size and not math.isclose(*first.scale, rel_tol=1e-3):
+        raise DataError(
+            f"The pixels of {first.name} are not square, {first.scale} {first.unit}; set the pixel "
+            f"size, or resample the images."
+        )
+    pixel = pixel_size or first.scale[0]
+    if not pixel_size and first.pixel_size is None:
+        report.warn(
+            f"{first.name} does not say its pixel size: 1 {first.unit} is assumed, so lengths of "
+            f"the cloud are in pixels. Set the pixel size."
+        )
+    width = spot or first.spot
+    if width is None:
+        width = _USUAL_SPOT * pixel
+        report.warn(
+            f"{first.name} does not say how wide its spots are: a standard deviation of "
+            f"{_USUAL_SPOT:g} pixels is assumed. Set the spot size if it is another."
+        )
+    return images, pixel, width
+
+
+def prepare(
+    images: NDArray[np.float32],
+    pixel: float,
+    spot: float,
+    device: torch.device,
+    radius: float | None = None,
+    reach: float | None = None,
+) -> Particles:
+    """Make images ready.
+
+    Parameters
+    ----------
+    images
+        ``(n, y, x)``, each of positive sum.
+    pixel, spot
+        Size of a pixel, and width of a spot.
+    device
+        Where tensors live.
+    radius, reach
+        The unit and the field of a trained model; None measures them.
+
+    Raises
+    ------
+    DataError
+        If the particle is not larger than its spots.
+    """
+    values = torch.from_numpy(images / images.sum(axis=(1, 2), keepdims=True)).to(device)
+    axes = [
+        pixel * (torch.arange(length, device=device) - length // 2) for length in images.shape[1:]
+    ]
+    centres = torch.stack([values.sum(2) @ axes[0], values.sum(1) @ axes[1]], dim=1)
+    if radius is None or reach is None:
+        radius, reach = _extent(values, centres, axes, spot)
+    return Particles(
+        values, centres / radius, radius, pixel / radius,
+        spot / radius, reach / radius,
+    )  # fmt: skip
+
+
+def _extent(
+    values: Tensor, centres: Tensor, axes: list[Tensor], spot: float
+) -> tuple[float, float]:
+    """Return the root mean square radius of the particle, and how far it reaches.
+
+    Projections of a particle seen from all sides have two thirds of its mean square radius. What
+    lies at the border of the images is taken as background.
+    """
+    step = float(axes[0][1] - axes[0][0])
+    away = [(axis - centres[:, number, None]) for number, axis in enumerate(axes)]
+    distance = (away[0][:, :, None].square() + away[1][:, None, :].square()).sqrt()
+    ring = (distance / step).long()
+    total = torch.zeros(int(ring.max()) + 1, device=values.device)
+    count = torch.zeros_like(total).index_add_(
+        0, ring.flatten(), torch.ones_like(distance).flatten()
+    )
+    total.index_add_(0, ring.flatten(), values.flatten())
+    half = int(min(-axes[0][0], -axes[1][0], axes[0][-1], axes[1][-1]) / step)
+    density = total[:half] / count[:half].clamp_min(1)
+    density = (density - density[int(0.9 * half) :].mean()).clamp_min(0)
+    radii = step * (torch.arange(half, device=values.device) + 0.5)
+    mass = density * radii
+    square = float((mass * radii.square()).sum() / mass.sum().clamp_min(1e-30)) - 2 * spot**2
+    if not math.isfinite(square) or square <= (0.25 * spot) ** 2:
+        raise DataError(
+            f"The particles are not larger than their spots of {spot:.3g} in standard deviation: "
+            f"nothing can be reconstructed. Check the pixel size and the spot size."
+        )
+    share = mass.cumsum(0) / mass.sum()
+    reach = float(radii[int((share < 0.995).sum().clamp_max(half - 1))])
+    return math.sqrt(1.5 * square), min(1.15 * reach, float(radii[-1]))
