@@ -1,11 +1,16 @@
-"""A volume on a grid of another voxel size."""
+"""A volume on a grid of another voxel size, and on a scale that networks like."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import resample
 
+from napari_cryonet.errors import DataError
 from napari_cryonet.types import Volume
+
+_CLIP = 4.0
+_SAMPLE = 1_000_000
 
 
 def resampled(volume: Volume, voxel_size: float, shape: tuple[int, ...] | None = None) -> Volume:
@@ -34,3 +39,32 @@ def resampled(volume: Volume, voxel_size: float, shape: tuple[int, ...] | None =
             data = resample(data, count, axis=axis)
     sentence = f"Resampled to {sizes[0]:.4g} Å per voxel."
     return volume.changed(data.astype(np.float32), sentence, voxel_size=sizes)
+
+
+def on_scale(volume: Volume, voxel_size: float) -> NDArray[np.float32]:
+    """Return a tomogram on a grid and a scale of its own: median 0, deviation about 1, clipped.
+
+    Parameters
+    ----------
+    volume
+        The tomogram.
+    voxel_size
+        Å per voxel of the grid.
+
+    Raises
+    ------
+    DataError
+        If it is constant or holds values that are not numbers.
+    """
+    data = np.asarray(resampled(volume, voxel_size).data, dtype=np.float32)
+    if not np.isfinite(data).all():
+        raise DataError(
+            f"{volume.name} holds values that are not numbers; replace them before picking."
+        )
+    some = data.ravel()[:: max(1, data.size // _SAMPLE)]
+    middle = float(np.median(some))
+    spread = float(np.median(np.abs(some - middle))) * 1.4826
+    if spread == 0:
+        raise DataError(f"More than half of {volume.name} has one value; there is nothing to pick.")
+    scaled: NDArray[np.float32] = (data - np.float32(middle)) / np.float32(spread)
+    return scaled.clip(-_CLIP, _CLIP)
