@@ -37,7 +37,10 @@ def main() -> None:
     say(f"{'':24}" + "".join(f"{name:>18}" for name in COLUMNS))
     for snr in arguments.snr:
         for labels in arguments.labels:
-            rows = [one(seed, snr, labels, arguments.minutes) for seed in range(arguments.seeds)]
+            rows = []
+            for seed in range(arguments.seeds):
+                rows.append(one(seed, snr, labels, arguments))
+                say(f"  seed {seed:<15}  " + "".join(f"{value:>18.3f}" for value in rows[-1]))
             table = np.array(rows)
             signs = np.array([1, 1, -1, 1, -1, -1, 1])
             worst = signs * (signs * table).min(axis=0)
@@ -46,11 +49,14 @@ def main() -> None:
             say(f"SNR {snr:<6g} {labels:>3} labels  " + text)
 
 
-def one(seed: int, snr: float, count: int, minutes: float) -> tuple[float, ...]:
+def one(seed: int, snr: float, count: int, arguments: argparse.Namespace) -> tuple[float, ...]:
     """Return the figures of one training."""
     seen, unseen = (picking_sample(seed=number, snr=snr) for number in (2 * seed, 2 * seed + 1))
     chosen = np.random.default_rng(seed).choice(len(seen.particles), count, replace=False)
-    settings = TrainSettings(diameter=DIAMETER, max_minutes=minutes, seed=seed)
+    limits = {"max_minutes": arguments.minutes}
+    if arguments.steps:
+        limits = {"max_minutes": None, "steps": arguments.steps}
+    settings = TrainSettings.load({"diameter": DIAMETER, "seed": seed, **limits})
     started = time.process_time()
     model = train([(seen.tomogram, seen.particles.kept(chosen))], settings, SilentReporter())
     seconds = time.process_time() - started
@@ -81,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--snr", type=float, nargs="+", default=[0.05, 0.02])
     options.add_argument("--labels", type=int, nargs="+", default=[30, 10])
     options.add_argument("--minutes", type=float, default=1.0)
+    options.add_argument("--steps", type=int, help="instead of minutes")
     return options
 
 

@@ -1,9 +1,10 @@
 """The pictures of the documentation, taken by walking through the real window.
 
-    python docs/screenshots.py [--minutes 3] [--only pair|single|deconvolve|resolution]
+    python docs/screenshots.py [--minutes 3] [--only pair|single|deconvolve|resolution|picking]
 
 (under Xvfb where there is no screen). Opens the simulated tomograms, trains, watches the
-preview, stops, denoises, deconvolves and saves. Nothing of the user's own folders is touched.
+preview, stops, denoises, deconvolves, picks and saves. Nothing of the user's own folders is
+touched.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ BOX = ((23.5, 23.5), (135.5, 135.5))  # y, x of its corners, in voxels
 
 def main() -> None:
     """Take all pictures, or those of one walk."""
-    walks = {"pair": pair, "single": single, "deconvolve": deconvolve, "resolution": resolution}
+    walks = {
+        "pair": pair,
+        "single": single,
+        "deconvolve": deconvolve,
+        "resolution": resolution,
+        "picking": picking,
+    }
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=3.0)
     options.add_argument("--only", choices=walks)
@@ -113,6 +120,32 @@ def resolution(minutes: float, folder: Path) -> None:  # noqa: ARG001 - nothing 
     viewer.close()
 
 
+def picking(minutes: float, folder: Path) -> None:
+    """Walk from twenty labels to picks that were reviewed, learnt from again and saved."""
+    from napari_cryonet.io import CoordinateSettings
+
+    viewer, dock = opened("particles", "Picking")
+    label(viewer, dock)
+    picture(viewer, "picking-label")
+    train(viewer, dock, minutes)
+    picture(viewer, "picking-train")
+    wait_for_picks(viewer, dock)
+    picture(viewer, "picking-filter")
+    page = dock.curating
+    page.filter.histogram.line.setValue(page.filter.histogram.line.value() - 0.5)
+    pause(0.2)
+    review(page, viewer.layers["true particles, simulated"].data)
+    picture(viewer, "picking-review")
+    page.retrain_button.click()
+    wait_for_picks(viewer, dock)
+    page.compare.truth.setCurrentText("true particles, simulated")
+    pause(0.2)
+    dock.tabs.currentWidget().ensureWidgetVisible(page.compare)
+    picture(viewer, "picking-retrain")
+    dock.save_picks(folder / "picks.star", CoordinateSettings(format="relion5"))
+    viewer.close()
+
+
 def opened(sample: str, name: str) -> tuple[Any, Any]:
     """Return a window with a sample in its middle plane, and a dock."""
     import napari
@@ -135,6 +168,35 @@ def draw(viewer: Any) -> None:
     corners = ((top, left), (top, right), (bottom, right), (bottom, left))
     shapes.add(np.array([(plane, y, x) for y, x in corners]), shape_type="rectangle")
     pause(0.2)
+
+
+def label(viewer: Any, dock: Any) -> None:
+    """Click on the particles that the sample has labelled, on a layer of the dock's own."""
+    places = viewer.layers["simulated particles"].data
+    viewer.layers.remove("simulated particles")
+    dock.train_form.widgets["diameter"].value = "216"
+    dock.data.labels_button.click()
+    for place in places:
+        viewer.layers["particle"].add(place)
+    viewer.layers["particle"].selected_data = set()
+    settle(viewer)
+
+
+def review(page: Any, truth: Any) -> None:
+    """Look at ten picks, and know which of them are particles."""
+    buttons = page.review.buttons
+    buttons["following"].click()
+    for _ in range(10):
+        place = page.view.review.shown.positions[page.view.current]
+        right = np.linalg.norm(truth - place, axis=1).min() < 4
+        buttons["accept" if right else "reject"].click()
+        pause(0.1)
+
+
+def wait_for_picks(viewer: Any, dock: Any) -> None:
+    """Wait until picks have come from a training."""
+    wait_for(lambda: dock.work.title.startswith("Pick") and dock.work.has_ended)
+    settle(viewer)
 
 
 def train(viewer: Any, dock: Any, minutes: float) -> None:

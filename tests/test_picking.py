@@ -187,7 +187,11 @@ def test_jobs_read_labels_and_write_picks(tmp_path):
         "settings": {**HERE, "passes": 1, "threshold": 0.0},
     }
     outcome = run(Job.load(asked), SilentReporter())
-    assert [path.name for path in outcome.files] == ["scores.mrc", "scores_picks.star"]
+    assert [path.name for path in outcome.files] == [
+        "scores.mrc",
+        "scores_picks.star",
+        "scores_candidates.star",
+    ]
     picks = outcome.others["picks"]
     assert len(picks) == outcome.measures["picked"] > 0
     known = read_points(tmp_path / "scores_picks.star", outcome.volume)

@@ -11,11 +11,26 @@ import torch
 from scipy.special import expit
 
 from napari_cryonet.errors import DataError
+from napari_cryonet.methods.picking.contrast import contrast
 from napari_cryonet.methods.picking.data import plan, prepare
-from napari_cryonet.methods.picking.labels import Labels
-from napari_cryonet.methods.picking.network import new_network, predict, turned_back, turned_offsets
+from napari_cryonet.methods.picking.labels import REJECTED, Labels
+from napari_cryonet.methods.picking.network import (
+    build,
+    predict,
+    specification,
+    turned_back,
+    turned_offsets,
+)
 from napari_cryonet.methods.picking.objective import Batch, risk, sharpness
-from napari_cryonet.methods.picking.settings import ApplySettings, TrainSettings
+from napari_cryonet.methods.picking.rows import checked
+from napari_cryonet.methods.picking.settings import (
+    BACKGROUND,
+    COMPLETE,
+    IGNORE,
+    ApplySettings,
+    TrainSettings,
+)
+from napari_cryonet.methods.picking.template import mean_particle, moved
 from napari_cryonet.methods.picking.threshold import calibrate
 from napari_cryonet.nn.augment import turns
 from napari_cryonet.nn.device import choose
@@ -66,7 +81,7 @@ def test_ways_of_positives_lead_to_the_label():
 def test_a_region_is_a_part_of_the_whole():
     own, region = labels(), box((4, 6, 5), (16, 18, 25))
     all_of_it, part = own.target(whole()), own.target(region)
-    for name in ("heat", "unlabelled", "offsets"):
+    for name in ("heat", "negative", "unlabelled", "offsets"):
         assert np.array_equal(getattr(all_of_it, name)[(slice(None), *region)], getattr(part, name))
 
 
@@ -80,10 +95,18 @@ def test_labels_that_are_held_out_are_neither_positive_nor_unlabelled():
     assert other.heat[0, 16, 8, 28] == other.unlabelled[0, 16, 8, 28] == 0
 
 
-def test_a_label_of_one_class_is_unlabelled_for_the_others():
+def test_a_label_of_one_class_is_negative_for_the_others():
     target = labels(kinds=(0, 1, 1), classes=2).target(whole())
     assert target.heat[:, 8, 9, 10].tolist() == [1, 0]
-    assert target.unlabelled[:, 8, 9, 10].tolist() == [0, 1]
+    assert target.negative[:, 8, 9, 10].tolist() == [0, 1]
+    assert target.unlabelled[:, 8, 9, 10].tolist() == [0, 0]
+
+
+def test_what_was_rejected_is_negative_for_all_classes():
+    target = labels(kinds=(0, 1, REJECTED), classes=2).target(whole())
+    assert target.heat[:, 16, 8, 28].tolist() == [0, 0]
+    assert target.negative[:, 16, 8, 28].tolist() == [1, 1]
+    assert labels(kinds=(0, 1, REJECTED), classes=2).learnt.tolist() == PLACES[:2].tolist()
 
 
 def test_hard_positives_all_count_alike():
@@ -106,10 +129,11 @@ def test_turned_ways_lead_to_the_turned_centre():
         assert torch.allclose(turned_back(turned, turn), ways)
 
 
-def batch(target: Any, prior: float = 0.01) -> Batch:
-    heat, unlabelled = (torch.from_numpy(each)[None] for each in (target.heat, target.unlabelled))
-    given = torch.zeros(1, 1, *SHAPE)
-    return Batch(given, heat, unlabelled, torch.zeros(1, 3, *SHAPE), torch.tensor([prior]))
+def batch(target: Any, prior: float = 0.01, background: float = 0.0) -> Batch:
+    parts = (target.heat, target.negative, target.unlabelled)
+    heat, negative, unlabelled = (torch.from_numpy(each)[None] for each in parts)
+    empty, ways = torch.zeros(1, 1, *SHAPE), torch.zeros(1, 3, *SHAPE)
+    return Batch(empty, heat, negative, unlabelled, empty + background, ways, torch.tensor([prior]))
 
 
 @pytest.mark.parametrize("objective", ["nnpu", "ge", "pn"])
@@ -138,6 +162,30 @@ def test_expected_particles_cost_nothing_with_nnpu_and_much_with_pn():
         float(risk(logits[None], wanted, settings(objective=name))) for name in ("nnpu", "pn")
     )
     assert cost > free + 0.1
+    surely = batch(target, 1.2 * float(hidden.mean()), background=1.0)
+    assert float(risk(logits[None], surely, settings())) > free + 0.1
+
+
+def test_what_was_rejected_costs_if_it_scores_high():
+    target = labels(kinds=(0, 0, REJECTED)).target(whole())
+    low, high = (
+        torch.from_numpy(np.where(where, 9.0, -9.0).astype(np.float32))[None]
+        for where in (target.heat > 0, (target.heat > 0) | (target.negative > 0))
+    )
+    for objective in ("nnpu", "ge", "pn"):
+        asked = settings(objective=objective)
+        assert float(risk(high, batch(target), asked) - risk(low, batch(target), asked)) > 5
+
+
+def test_a_confident_score_is_forgiven():
+    target = labels().target(whole())
+
+    def cost(height: float, **values: Any) -> float:
+        logits = torch.from_numpy(np.where(target.heat > 0, 4.0, height).astype(np.float32))
+        return float(risk(logits[None], batch(target, 0.0), settings(**values)))
+
+    assert cost(0.0) > cost(6.0)
+    assert cost(6.0, forgiving=False) > 10 * cost(6.0)
 
 
 def test_risk_is_finite_without_any_label_and_at_extreme_scores():
@@ -172,8 +220,47 @@ def test_without_labels_nothing_is_calibrated(rng):
     assert calibrate(rng.random(50), np.empty(0), np.array([0.9])) is None
 
 
+def test_contrast_is_low_where_looks_agree_with_labels(rng):
+    mixed = torch.from_numpy(rng.standard_normal((400, 8)).astype(np.float32))
+    labelled = torch.arange(400) < 40
+    apart = torch.where(labelled[:, None], torch.eye(8)[:1], torch.eye(8)[1:2])
+    low, high = (
+        float(contrast(views, labelled, labelled.float(), 0.1, 0.07))
+        for views in ((apart, apart), (mixed, mixed.flip(0)))
+    )
+    assert low < high - 1
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.02, 0.07, 1.0])
+def test_contrast_is_finite_at_any_temperature(rng, temperature):
+    labelled = torch.arange(900) < 5
+    for spread in (0.0, 1e-4, 1.0):
+        values = 1 + spread * rng.standard_normal((900, 4))
+        looks = torch.from_numpy(values.astype(np.float32)).requires_grad_()
+        made = contrast((looks, -looks), labelled, torch.zeros(900), 0.1, temperature)
+        made.backward()
+        assert torch.isfinite(made)
+        assert torch.isfinite(looks.grad).all()
+
+
+def test_a_mean_particle_fits_where_the_particle_is(rng):
+    places = np.array([[10.3, 12.2, 11.9], [12.6, 30.1, 9.4], [20.2, 14.8, 31.3]])
+    grid = np.mgrid[:32, :44, :44]
+    squares = [((grid - place[:, None, None, None]) ** 2).sum(axis=0) for place in places]
+    field = sum(np.exp(-square / 18) for square in squares)
+    noisy = (field + 0.1 * rng.standard_normal(field.shape)).astype(np.float32)
+    template = mean_particle([noisy], [places], 10.0)
+    assert np.allclose(template, template[::-1, :, ::-1], atol=1e-6)
+    assert abs(template.sum()) < 1e-2
+    rough = places + rng.uniform(-2, 2, places.shape)
+    better = moved(rough, noisy, template, 10.0)
+    before, after = (np.linalg.norm(found - places, axis=1).mean() for found in (rough, better))
+    assert after < 0.4 < before
+    assert moved(rough, noisy, np.zeros_like(template), 10.0) is rough
+
+
 def test_prediction_does_not_depend_on_being_turned(rng):
-    _, network = new_network(settings(width=4), (0.01,))
+    network = build(specification(4, 1, 0, 1))
     values = rng.standard_normal((16, 20, 24)).astype(np.float32)
     compute = choose("cpu", "float32")
     one, way = predict(network.eval(), values, compute, turns("flips"))
@@ -183,7 +270,7 @@ def test_prediction_does_not_depend_on_being_turned(rng):
 
 
 def test_a_row_becomes_a_source(rng):
-    row = (volume(rng), picks(radius=np.full(3, 60.0)))
+    row = checked((volume(rng), picks(radius=np.full(3, 60.0))))
     asked = settings(diameter=None, across=6, expected=30)
     shared = plan([row], asked)
     assert shared.diameter == 120
@@ -197,28 +284,47 @@ def test_a_row_becomes_a_source(rng):
         assert source.values[region].shape == source.sides
 
 
-def test_a_mask_is_where_to_learn(rng):
-    mask = np.zeros(SHAPE, np.float32)
-    mask[:, :, 18:] = 1
-    row = (volume(rng), picks(), Volume(mask, (10.0, 10.0, 10.0)))
-    source = prepare(row, plan([row], settings()), settings(), SilentReporter())
-    assert source.allowed.mean() == 0.5
-    assert source.prior[0] > 1.5 * prepare(row[:2], plan([row], settings()), settings(),
-                                           SilentReporter()).prior[0]  # fmt: skip
+def test_painted_regions_say_what_is_known(rng):
+    painted = np.zeros(SHAPE, np.int32)
+    painted[:, :, 12:24], painted[:, :, 24:], painted[0, 0, 0] = COMPLETE, IGNORE, BACKGROUND
+    row = checked((volume(rng), picks(), Volume(painted, (10.0, 10.0, 10.0))))
+    asked = settings()
+    source = prepare(row, plan([row], asked), asked, SilentReporter())
+    ignored, background = source.known(whole())
+    assert ignored.mean() == pytest.approx(1 / 3)
+    assert background.sum() == background[:, :, 12:24].sum() + 1
+    free = checked((volume(rng), picks()))
+    bare = prepare(free, plan([free], asked), asked, SilentReporter())
+    assert not np.any(bare.known(whole()))
+    assert source.prior[0] > 2.5 * bare.prior[0]
+
+
+def test_rejected_labels_are_neither_classes_nor_particles(rng):
+    kind, status = np.array(["a", "a", "b"]), np.array(["", "accepted", "rejected"])
+    row = checked((volume(rng), picks(**{"class": kind, "status": status})))
+    shared = plan([row], settings())
+    assert shared.classes == ("a",)
+    source = prepare(row, shared, settings(), SilentReporter())
+    assert source.labels.kinds.tolist() == [0, 0, REJECTED]
+    assert source.prior[0] == pytest.approx(4 * source.labels.core_voxels / source.values.size)
+    near = np.linalg.norm(source.candidates - PLACES[2], axis=1) < 1
+    assert near.sum() >= len(source.candidates) // 4
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": picks(PLACES[:1])}, "holds 1 labels"),
-        ({"labels": picks(PLACES[:0])}, "holds 0 labels"),
+        ({"labels": picks(PLACES[:1])}, "holds 1 label of"),
+        ({"labels": picks(PLACES[:0])}, "holds 0 labels of"),
+        ({"labels": picks(status=np.array(["", "rejected", "rejected"]))}, "holds 1 label of"),
+        ({"labels": picks([[1, 2, 3], [5, np.nan, 4]])}, "lie outside tomogram"),
         ({"labels": picks([[1, 2, 3], [5, 5, 40]])}, "lie outside tomogram"),
         ({"labels": replace(picks(), voxel_size=(20.0, 20.0, 20.0))}, "convert the labels"),
         ({"size": None}, "voxel size of tomogram is not known"),
         ({"diameter": None}, "size of the particles is not known"),
         ({"nan": True}, "not numbers"),
         ({"flat": True}, "one value"),
-        ({"mask": (3, 3, 3)}, "The mask"),
+        ({"mask": (3, 3, 3)}, "The painted regions"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(rng, change, message):
@@ -233,5 +339,10 @@ def test_bad_input_is_refused_in_one_sentence(rng, change, message):
     if "mask" in change:
         row.append(Volume(np.ones(change["mask"], np.float32), (10.0, 10.0, 10.0)))
     asked = settings(diameter=change.get("diameter", 100.0))
+
+    def attempt() -> None:
+        known = checked(row)
+        prepare(known, plan([known], asked), asked, SilentReporter())
+
     with pytest.raises(DataError, match=message):
-        prepare(row, plan([row], asked), asked, SilentReporter())
+        attempt()

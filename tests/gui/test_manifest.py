@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from npe2 import PluginManifest
 from npe2.manifest.contributions import MenuCommand
 
@@ -110,7 +110,9 @@ def test_writers_are_found_by_name(plugin, name, kind, command):
     assert path == name
 
 
-@pytest.mark.parametrize("make", [samples.half_maps, samples.tomograms, samples.tomogram])
+@pytest.mark.parametrize(
+    "make", [samples.half_maps, samples.tomograms, samples.tomogram, samples.particles]
+)
 def test_samples_are_layers_in_angstrom_that_say_they_are_simulated(make):
     layers = [Layer.create(*one) for one in make()]
     for layer in layers:
@@ -119,7 +121,9 @@ def test_samples_are_layers_in_angstrom_that_say_they_are_simulated(make):
         assert [str(unit) for unit in layer.units] == ["angstrom"] * 3
     assert layers[-1].visible
     assert not layers[0].visible
-    assert np.isfinite(layers[-1].contrast_limits).all()
+    (*_, top) = [layer for layer in layers if isinstance(layer, Image)]
+    assert top.visible
+    assert np.isfinite(top.contrast_limits).all()
 
 
 def test_preferences_have_their_defaults_and_can_be_changed(plugin_settings, npe2pm, manifest):

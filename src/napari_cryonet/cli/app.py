@@ -14,9 +14,11 @@ from napari_cryonet import __version__
 from napari_cryonet.cli import (
     deconvolve,
     emdb,
+    exploration,
     halfmaps,
     noise2noise,
     picking,
+    pointcloud,
     resolution,
     self2self,
 )
@@ -31,7 +33,13 @@ from napari_cryonet.errors import CryonetError
 from napari_cryonet.reporting import Cancelled
 from napari_cryonet.settings import explain
 
-_FAMILIES = (noise2noise.FAMILY, self2self.FAMILY, picking.FAMILY)
+_FAMILIES = (
+    noise2noise.FAMILY,
+    self2self.FAMILY,
+    exploration.FAMILY,
+    picking.FAMILY,
+    pointcloud.FAMILY,
+)
 
 
 def build() -> App:

@@ -37,12 +37,15 @@ class Family:
         What a model is applied to; those behind the first may be left out.
     results
         Returns what an application measured.
+    optional
+        What a row may have besides, in a table of data.
     """
 
     method: str
     columns: tuple[str, ...]
     inputs: tuple[str, ...]
     results: Results
+    optional: tuple[str, ...] = ()
 
     def app(self) -> App:
         """Return the commands of the method."""
@@ -87,10 +90,10 @@ class Family:
                 How to train.
             """
             asked = files or TrainFiles()
-            return Training(self.method, self.columns, inputs, asked, options).run()
+            return Training(self.method, self.columns, inputs, asked, options, self.optional).run()
 
         kind = table.find(self.method).settings("train")
-        train.__annotations__["inputs"] = _inputs(f"The data to train on: {self.row} …")
+        train.__annotations__["inputs"] = inputs_of(f"The data to train on: {self.row} …")
         train.__annotations__["options"] = options_of(kind)
         return train
 
@@ -121,7 +124,7 @@ class Family:
             return asked.run(self.results)
 
         kind = table.find(self.method).settings("apply")
-        apply.__annotations__["inputs"] = _inputs(f"What to apply it to: {self.given}")
+        apply.__annotations__["inputs"] = inputs_of(f"What to apply it to: {self.given}")
         apply.__annotations__["options"] = options_of(kind)
         return apply
 
@@ -146,6 +149,12 @@ class Family:
         return model
 
 
-def _inputs(text: str) -> Any:
-    """Return the annotation of file names without an option in front of them."""
+def inputs_of(text: str) -> Any:
+    """Return the annotation of file names without an option in front of them.
+
+    Parameters
+    ----------
+    text
+        What the help says of them.
+    """
     return Annotated[Path, Parameter(group=FILES, help=text)]

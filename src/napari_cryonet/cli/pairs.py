@@ -11,7 +11,7 @@ from napari_cryonet.errors import FileProblem, FormatError
 Rows = list[list[str]]
 
 
-def read_pairs(path: Path, columns: Sequence[str]) -> Rows:
+def read_pairs(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
     """Read a table of comma-separated values.
 
     Parameters
@@ -22,6 +22,8 @@ def read_pairs(path: Path, columns: Sequence[str]) -> Rows:
     columns
         The columns that are needed, in the order in which they are returned; others are
         passed over.
+    optional
+        Columns that may be missing, or empty in some lines; behind the others.
 
     Returns
     -------
@@ -59,7 +61,8 @@ def read_pairs(path: Path, columns: Sequence[str]) -> Rows:
                     f"around a file name with a comma."
                 )
             found = dict(zip(names, cells, strict=False))
-            rows.append([_file(path.parent, found.get(name, ""), where, name) for name in columns])
+            wanted = [*columns, *(name for name in optional if found.get(name, "").strip())]
+            rows.append([_file(path.parent, found.get(name, ""), where, name) for name in wanted])
     if not rows:
         raise FormatError(f"{path} names no data: it has no line below its first.")
     return rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from napari_cryonet.cli import curating
 from napari_cryonet.cli.applying import ApplyFiles, Applying
 from napari_cryonet.cli.methods import Family
 from napari_cryonet.cli.options import FILES, Flag, options_of
@@ -46,13 +47,15 @@ class PickFiles(ApplyFiles):
 
 @dataclass(frozen=True)
 class PickingFamily(Family):
-    """The commands of picking: those of every method, and one that scores."""
+    """The commands of picking: those of every method, and those that score and clean up."""
 
     def app(self) -> App:
         """Return the commands."""
         app = super().app()
         usage = "Usage: cryonet picking score PICKS TRUTH --distance Å [OPTIONS]\n"
         app.command(score_picks, name="score", usage=usage)
+        app.command(curating.fibres, usage=curating.FIBRES_USAGE)
+        app.command(curating.spikes, usage=curating.SPIKES_USAGE)
         return app
 
     def _apply(self) -> Callable[..., int]:
@@ -192,4 +195,6 @@ def _nothing(outcome: Outcome) -> tuple[dict[str, Any], dict[str, str]]:
     return dict(outcome.measures), {}
 
 
-FAMILY = PickingFamily("picking", ("tomogram", "picks"), ("tomogram", "mask"), _nothing)
+FAMILY = PickingFamily(
+    "picking", ("tomogram", "picks"), ("tomogram", "mask"), _nothing, ("regions",)
+)

@@ -21,7 +21,11 @@ from napari_cryonet.methods import table
 from napari_cryonet.settings import Settings
 
 _CORRELATION = "correlation with the truth, estimated on held-out data"
-_QUALITY = {"picking": "of 1: how well labels that were held out stand out"}
+_QUALITY = {
+    "picking": "of 1: how well labels that were held out stand out",
+    "pointcloud": "of 1: the share of held-out images that the cloud explains",
+    "resolution": "of 1: how much smaller the error is than that of the best constant",
+}
 """What the quality of a training means, for methods where it is no correlation."""
 
 
@@ -33,6 +37,8 @@ class _Places:
     ----------
     output
         The model file to write; needed unless a run is resumed.
+    start
+        A model of the same method to start from, instead of from chance.
     pairs
         A table (.csv) of the data to train on, instead of naming them.
     validation
@@ -44,6 +50,7 @@ class _Places:
     """
 
     output: Path | None = None
+    start: Path | None = None
     pairs: Path | None = None
     validation: Path | None = None
     run_folder: Path | None = None
@@ -74,6 +81,8 @@ class Training:
         Name of the method.
     columns
         What one row of data consists of.
+    optional
+        Columns that a table of data may have besides.
     inputs
         Files that were named one by one.
     files
@@ -87,6 +96,7 @@ class Training:
     inputs: Sequence[Path]
     files: TrainFiles
     options: Settings | None
+    optional: Sequence[str] = ()
 
     def run(self) -> int:
         """Train, print the summary and return the exit code."""
@@ -118,6 +128,7 @@ class Training:
                 "method": self.method,
                 "inputs": self._rows(),
                 "validation": self._validation(),
+                "model": str(files.start) if files.start else "",
                 "output": str(files.output),
                 "overwrite": files.overwrite,
                 "settings": self._settings(),
@@ -135,6 +146,8 @@ class Training:
             )
         if self.inputs or files.pairs:
             raise SettingsError("A run that is resumed has its data already; do not name any.")
+        if files.start is not None:
+            raise SettingsError("A run is resumed from its own checkpoint; leave out --start.")
         if files.run_folder is not None:
             raise SettingsError("A run is resumed in its own folder; leave out --run-folder.")
         changes: dict[str, Any] = {"settings": self._settings()}
@@ -155,7 +168,7 @@ class Training:
         if self.files.pairs is not None:
             if names:
                 raise SettingsError(f"Give {what} or --pairs, not both.")
-            return read_pairs(self.files.pairs, self.columns)
+            return read_pairs(self.files.pairs, self.columns, self.optional)
         if not names or len(names) % width:
             raise SettingsError(
                 f"{len(names)} input files were given; give {what}, or a table of them by --pairs."
@@ -165,7 +178,7 @@ class Training:
     def _validation(self) -> Rows:
         """Return the data that the quality is measured with."""
         table = self.files.validation
-        return read_pairs(table, self.columns) if table is not None else []
+        return read_pairs(table, self.columns, self.optional) if table is not None else []
 
     def _settings(self) -> dict[str, Any]:
         """Return the settings that were given."""

@@ -28,7 +28,7 @@ from napari_cryonet.gui.runner import Order, Runner, runner
 from napari_cryonet.gui.work import Work
 from napari_cryonet.gui.writers import save
 from napari_cryonet.jobs import Job, Outcome
-from napari_cryonet.types import Thing, Volume
+from napari_cryonet.types import Thing
 
 _ERROR = "#ff7b72"
 
@@ -69,7 +69,7 @@ class Dock(QWidget):
         """Show the result of a job that has ended with one; each dock says how."""
         raise NotImplementedError
 
-    def submit(self, title: str, job: Job, given: Mapping[str, Volume]) -> Work:
+    def submit(self, title: str, job: Job, given: Mapping[str, Thing]) -> Work:
         """Put a job into the queue and follow it.
 
         Parameters
@@ -79,7 +79,7 @@ class Dock(QWidget):
         job
             What to do.
         given
-            Volumes that inputs of the job name.
+            Volumes and points that inputs of the job name.
         """
         return self.follow(self._runner.submit(Order(title, job, runs_folder(), given)))
 
@@ -136,10 +136,7 @@ class Dock(QWidget):
 
     def guard(self, action: Callable[[], object]) -> None:
         """Do something; an error of CryoNet becomes a sentence in the dock."""
-        try:
-            action()
-        except CryonetError as error:
-            self.message.setText(str(error))
+        guarded(action, self.message.setText)
 
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
 
@@ -164,6 +161,14 @@ class Dock(QWidget):
         chosen, _ = QFileDialog.getSaveFileName(self, "Save the result", name, "MRC (*.mrc *.map)")
         if chosen:
             self.save(Path(chosen))
+
+
+def guarded(action: Callable[[], object], tell: Callable[[str], object]) -> None:
+    """Do something; an error of CryoNet becomes a sentence that is told."""
+    try:
+        action()
+    except CryonetError as error:
+        tell(str(error))
 
 
 def text_label(colour: str = "") -> QLabel:

@@ -53,14 +53,14 @@ class SettingsForm(QWidget):
         self._class = settings
         self._wheel = _Unwheeled(self)
         self.widgets: dict[str, Any] = {}
-        basic, rest = _layout(), _layout()
+        self._basic, rest = _layout(), _layout()
         for name, field in settings.model_fields.items():
             if name not in hidden:
                 advanced = _extra(field).get("advanced") and not flat
-                self._add(name, field, rest if advanced else basic)
+                self._add(name, field, rest if advanced else self._basic)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.addLayout(basic)
+        self._layout.addLayout(self._basic)
         if rest.rowCount():
             self._layout.addWidget(_collapsible("Advanced", rest))
 
@@ -89,6 +89,11 @@ class SettingsForm(QWidget):
     def insert(self, widget: QWidget) -> None:
         """Put a widget of the dock's own below the basic fields."""
         self._layout.insertWidget(1, widget)
+
+    def take(self, name: str) -> tuple[QWidget, QWidget]:
+        """Return label and widget of a basic field, to be shown elsewhere; it stays a field."""
+        row = self._basic.takeRow(self.widgets[name].native)
+        return row.labelItem.widget(), row.fieldItem.widget()
 
     def _add(self, name: str, field: FieldInfo, layout: QFormLayout) -> None:
         """Add the row of one field."""

@@ -17,7 +17,7 @@ from napari_cryonet.errors import DataError
 from napari_cryonet.gui.arrays import contrast_limits, levels, shown
 from napari_cryonet.gui.things import HEADER, KEY, UNITS, from_layer_data, to_thing
 from napari_cryonet.io.mrc_header import MrcHeader
-from napari_cryonet.types import ImageStack, PointCloud, Points, Thing, Volume
+from napari_cryonet.types import ImageStack, PointCloud, Points, Poses, Thing, Volume
 
 __all__ = [
     "LayerData",
@@ -61,8 +61,10 @@ def layer_data(
     Returns
     -------
     list of tuple
-        Data, attributes and type of one layer, in Å or nm.
+        Data, attributes and type of one layer, in Å or nm; nothing for `Poses`, a mere table.
     """
+    if isinstance(thing, Poses):
+        return []
     if isinstance(thing, Points):
         return [_picks(thing, origin)]
     if isinstance(thing, PointCloud):

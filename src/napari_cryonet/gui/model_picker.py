@@ -15,7 +15,7 @@ from napari_cryonet.methods.table import Method
 
 
 class ModelPicker(QComboBox):
-    """A box with the models of a method, the newest first.
+    """A box with the models of a method, the newest first, the one that is shipped last.
 
     Parameters
     ----------
@@ -68,10 +68,14 @@ class ModelPicker(QComboBox):
         chosen = chosen or self.path
         found = [path for path in models_folder().glob(f"*{SUFFIX}") if self._is_ours(path)]
         found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        shipped = self._method.shipped_model
         with QSignalBlocker(self):
             self.clear()
             for path in found:
                 self.addItem(path.stem, path)
+            if shipped is not None:
+                self.addItem(f"Shipped: {self._method.title}", shipped)
+                found.append(shipped)
             if chosen in found:
                 self.setCurrentIndex(found.index(chosen))
         self.changed.emit()

@@ -23,19 +23,24 @@ _MARGINS = (1, 1, 10, 6)  # room for what axes write beyond their ends
 
 
 class TrainingPlot(QWidget):
-    """Loss and quality of a training, over its steps."""
+    """Loss and quality of a training, over its steps.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    quality
+        What the quality is.
+    """
+
+    def __init__(
+        self, quality: str = "Quality in held-out cubes", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._plots = [
-            empty_plot("Quality in held-out cubes"),
-            empty_plot("Loss (running mean)", "Step"),
-        ]
-        quality, loss = self._plots
-        quality.setXLink(loss)
+        self._plots = [empty_plot(quality), empty_plot("Loss (running mean)", "Step")]
+        upper, loss = self._plots
+        upper.setXLink(loss)
         for plot in self._plots:
             plot.setFixedHeight(_HEIGHT)
-        self._quality = quality.plot(pen=pg.mkPen(_QUALITY, width=2), symbol="o", symbolSize=4)
+        self._quality = upper.plot(pen=pg.mkPen(_QUALITY, width=2), symbol="o", symbolSize=4)
         self._quality.setSymbolBrush(pg.mkBrush(_QUALITY))
         self._quality.setSymbolPen(None)
         self._loss = loss.plot(pen=pg.mkPen(_LOSS, width=1))

@@ -130,16 +130,31 @@ def save_selected_positions(viewer: napari.viewer.Viewer) -> None:
     if not isinstance(layer, Points):
         show_info("Select the points layer that is to be saved.")
         return
-    name, _ = QFileDialog.getSaveFileName(None, "Save positions", f"{layer.name}.star", _FILTER)
+    data, attributes, _kind = layer.as_layer_data_tuple()
+    ask_and_save(data, attributes)
+
+
+def ask_and_save(data: Any, attributes: dict[str, Any]) -> None:
+    """Ask for a file and a convention, and write points.
+
+    Parameters
+    ----------
+    data
+        The data of a points layer.
+    attributes
+        Its attributes.
+    """
+    name, _ = QFileDialog.getSaveFileName(
+        None, "Save positions", f"{attributes['name']}.star", _FILTER
+    )
     if not name:
         return
     path = Path(name)
 
     def look(settings: CoordinateSettings) -> list[str]:
         chosen = "the name of the file" if settings.format == "auto" else "you"
-        return [f"{len(layer.data)} positions; the format is chosen by {chosen}."]
+        return [f"{len(data)} positions; the format is chosen by {chosen}."]
 
     dialog = PositionsDialog(path, look, hidden=_ONLY_READING)
     if dialog.exec():
-        data, attributes, _kind = layer.as_layer_data_tuple()
         save_positions(path, data, attributes, dialog.settings())

@@ -1,4 +1,4 @@
-"""The live preview: a denoised copy of the slab in view, right beside the noisy one."""
+"""The live preview of the slab in view: denoised and right beside it, or scores over it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ from napari_cryonet.reporting import Box
 from napari_cryonet.types import Volume
 
 NAME = "preview"
+SCORES = {
+    "colormap": "inferno",
+    "blending": "additive",
+    "contrast_limits": (0.0, 1.0),
+    "opacity": 0.6,
+    "projection_mode": "max",
+}
+"""How scores look that lie over a volume: what scores nothing is transparent."""
+
 _MOST_VOXELS = 300 * 300
 _GAP = 1.04
 
@@ -34,6 +43,8 @@ class Preview:
         The training.
     part
         The part of the volume that is trained on; None for all of it.
+    scores
+        Whether previews are scores from 0 to 1, which are shown over the volume.
     """
 
     def __init__(
@@ -42,10 +53,13 @@ class Preview:
         layer: Any,
         work: Work,
         part: Box | None = None,
+        *,
+        scores: bool = False,
     ) -> None:
         self._viewer = viewer
         self._layer = layer
         self._part = part
+        self._scores = scores
         self._before = to_thing(layer)
         self._work = work
         self._shown: Image | None = None
@@ -73,16 +87,19 @@ class Preview:
         scale = layer.scale * coarser
         start = np.subtract(volume.origin, before.origin) / before.scale  # in voxels
         width = layer.extent.world[1] - layer.extent.world[0]
-        place = layer.translate + start * layer.scale + [0, 0, _GAP * width[-1]]
+        gap = 0.0 if self._scores else _GAP * width[-1]
+        place = layer.translate + start * layer.scale + [0, 0, gap]
         if self._shown is None or self._shown not in self._viewer.layers:
             attributes |= {"name": NAME, "scale": scale, "translate": place}
+            attributes |= SCORES if self._scores else {}
             attributes["metadata"][KEY][NAME] = True
             self._shown = self._viewer.add_image(data, **attributes)
             self._viewer.layers.selection = [layer]
             return
         self._shown.data = data
         self._shown.scale, self._shown.translate = scale, place
-        self._shown.contrast_limits = contrast_limits(data)
+        if not self._scores:
+            self._shown.contrast_limits = contrast_limits(data)
 
     def release(self) -> None:
         """Follow the window no more; the last preview stays."""

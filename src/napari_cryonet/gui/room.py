@@ -28,7 +28,7 @@ from napari_cryonet.gui.work import Work
 from napari_cryonet.io import read_card
 from napari_cryonet.jobs import Job, Outcome
 from napari_cryonet.methods.table import Method
-from napari_cryonet.types import ModelCard, Volume
+from napari_cryonet.types import ModelCard, Thing
 
 _WIDTH, _TAB_HEIGHT = 390, 230
 _HIDDEN = ("device", "seed")
@@ -142,7 +142,7 @@ class Room(Dock):
         """Return why a model may not suit the chosen data, or nothing."""
         raise NotImplementedError
 
-    def submit(self, title: str, job: Job, given: Mapping[str, Volume]) -> Work:
+    def submit(self, title: str, job: Job, given: Mapping[str, Thing]) -> Work:
         """Put a job into the queue with the settings of its form, and follow it.
 
         Parameters
@@ -152,7 +152,7 @@ class Room(Dock):
         job
             What to do; its settings are taken from the form of its method.
         given
-            Volumes that inputs of the job name.
+            Volumes and points that inputs of the job name.
 
         Raises
         ------
@@ -205,10 +205,10 @@ class Room(Dock):
             *(parts.models for parts in every),
             self.warning,
             *(parts.apply_form for parts in every),
-            _row(self.apply_button, self.save_button),
+            row(self.apply_button, self.save_button),
         )
-        for page, verb in zip((training, applying), verbs, strict=True):
-            self.tabs.addTab(_page(*page), verb)
+        for parts, verb in zip((training, applying), verbs, strict=True):
+            self.tabs.addTab(page(*parts), verb)
         layout = QVBoxLayout(self)
         if len(every) == 1:  # with several, the data say which is in force and what it can do
             summary = text_label()
@@ -223,7 +223,7 @@ class Room(Dock):
         self.setMinimumWidth(_WIDTH)
 
 
-def _page(*parts: QWidget) -> QScrollArea:
+def page(*parts: QWidget) -> QScrollArea:
     """Return a page of a tab, whose parts scroll if they do not fit."""
     inside = QWidget()
     layout = QVBoxLayout(inside)
@@ -233,11 +233,11 @@ def _page(*parts: QWidget) -> QScrollArea:
     return scrolling(inside)
 
 
-def _row(*parts: QWidget) -> QWidget:
+def row(*parts: QWidget) -> QWidget:
     """Return widgets side by side."""
-    row = QWidget()
-    layout = QHBoxLayout(row)
+    made = QWidget()
+    layout = QHBoxLayout(made)
     layout.setContentsMargins(0, 0, 0, 0)
     for part in parts:
         layout.addWidget(part)
-    return row
+    return made

@@ -21,7 +21,7 @@ from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.work import Work
 from napari_cryonet.jobs import Job, Outcome, RunFolder, run, run_in_child
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.types import Volume
+from napari_cryonet.types import Thing
 
 _QUIT_SECONDS = 5.0
 _POLL_SECONDS = 0.2
@@ -40,13 +40,13 @@ class Order:
     runs
         The folder in which the run gets its own.
     given
-        Volumes that inputs of the job name.
+        Volumes and points that inputs of the job name.
     """
 
     title: str
     job: Job
     runs: Path
-    given: Mapping[str, Volume] = field(default_factory=dict)
+    given: Mapping[str, Thing] = field(default_factory=dict)
 
     def do(self, report: Reporter) -> Outcome:
         """Do it, here or in a child process as the preferences say."""

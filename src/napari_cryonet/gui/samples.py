@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_cryonet.gui.layers import LayerData, layer_data
 from napari_cryonet.simulate import even_odd_tomogram, half_map_pair
+from napari_cryonet.simulate.particles import DIAMETER, picking_sample
 
 _NOISE = 1.2
 """Correlation length of the noise in voxels: the longer, the more of it is in view."""
+
+_LABELS = 20
 
 
 def half_maps() -> list[LayerData]:
@@ -57,6 +62,26 @@ def tomogram() -> list[LayerData]:
     sentence = "Averaged with the odd tomogram."
     whole = pair.even.changed(both, sentence, name="simulated tomogram")
     return [*_hidden(layer_data(pair.truth)), *layer_data(whole)]
+
+
+def particles() -> list[LayerData]:
+    """Return a simulated tomogram full of particles, with 20 of them labelled.
+
+    Returns
+    -------
+    list of tuple
+        A layer of 64 × 192 × 192 voxels of 13.5 Å, below it where all particles are, hidden, and
+        on top the labels.
+    """
+    sample = picking_sample((64, 192, 192), counts=(60, 30, 4), vesicle=False)
+    radius = np.full(len(sample.particles), DIAMETER / 2)
+    truth = replace(sample.particles, features={"radius": radius}, name="true particles, simulated")
+    labels = replace(truth.kept(np.arange(_LABELS)), name="simulated particles")
+    return [
+        *_hidden(layer_data(truth)),
+        *layer_data(sample.tomogram),
+        *layer_data(labels),
+    ]
 
 
 def _hidden(layers: list[LayerData]) -> list[LayerData]:

@@ -106,6 +106,25 @@ def factors(meta: dict[str, Any], axes: int, unit: str = "Å") -> tuple[float | 
     return tuple(found)
 
 
+def placed(positions: NDArray[Any], meta: dict[str, Any], unit: str) -> NDArray[Any]:
+    """Return where the points of a layer are in space, with its scale and place.
+
+    Parameters
+    ----------
+    positions
+        ``(n, 3)`` as the layer has them, z, y, x.
+    meta
+        The layer's attributes.
+    unit
+        ``"Å"`` or ``"nm"``.
+    """
+    size = [factor or 1.0 for factor in factors(meta, 3, unit)] * np.array(
+        meta.get("scale", (1.0,) * 3)
+    )
+    place: NDArray[Any] = np.asarray(positions) * size + np.array(_origin(meta, unit))
+    return place
+
+
 def _image(data: NDArray[Any], name: str, meta: dict[str, Any]) -> Volume | ImageStack:
     """Return an image or labels layer as a volume or as images."""
     known = _known(meta)
@@ -138,7 +157,7 @@ def _points(data: NDArray[Any], name: str, meta: dict[str, Any]) -> Points | Poi
     if known.get("kind") == "cloud":
         unit = known.get("unit", "nm")
         return PointCloud(
-            _placed(data, meta, unit),
+            placed(data, meta, unit),
             weights=columns.get("weight"),
             unit=unit,
             name=name,
@@ -166,7 +185,7 @@ def _cloud(data: Any, name: str, meta: dict[str, Any]) -> PointCloud:
     if vertices.shape[1] != 3:
         raise DataError(f"{name} has vertices with {vertices.shape[1]} coordinates, not z, y, x.")
     weights = data[2] if len(data) > 2 and known.get("weighted") else None
-    place = _placed(vertices, meta, unit)
+    place = placed(vertices, meta, unit)
     return PointCloud(place, faces, weights, unit, name=name, **_provenance(known))
 
 
@@ -213,15 +232,6 @@ def _origin(meta: dict[str, Any], unit: str) -> tuple[float, float, float]:
         for value, factor in zip(translate, factors(meta, 3, unit), strict=True)
     )
     return z, y, x
-
-
-def _placed(positions: NDArray[Any], meta: dict[str, Any], unit: str) -> NDArray[Any]:
-    """Return positions in space, with the layer's scale and place."""
-    size = [factor or 1.0 for factor in factors(meta, 3, unit)] * np.array(
-        meta.get("scale", (1.0,) * 3)
-    )
-    place: NDArray[Any] = np.asarray(positions) * size + np.array(_origin(meta, unit))
-    return place
 
 
 def _column(values: Any) -> NDArray[Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.settings import Settings
 
 Action = Literal["train", "apply"]
+
+_WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Method:
         The package that holds it.
     trained
         Whether it applies a model that has to be trained first.
+    result
+        How the name of the file of a result ends.
+    shipped
+        Name of the model that comes with this package; empty if there is none.
     """
 
     name: str
@@ -35,6 +42,26 @@ class Method:
     summary: str
     room: str
     trained: bool = True
+    result: str = ".mrc"
+    shipped: str = ""
+
+    @property
+    def shipped_model(self) -> Path | None:
+        """The file of the model that comes with this package."""
+        return _WEIGHTS / f"{self.shipped}.safetensors" if self.shipped else None
+
+    def model_file(self, name: str) -> Path:
+        """Return the file of a model: the one that is named, or the one that is shipped.
+
+        Raises
+        ------
+        SettingsError
+            If none is named and none is shipped.
+        """
+        found = Path(name) if name else self.shipped_model
+        if found is None:
+            raise SettingsError(f"{self.title} comes without a model: name the file of one.")
+        return found
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -85,6 +112,19 @@ METHODS: dict[str, Method] = {
             "napari_cryonet.methods.picking",
         ),
         Method(
+            "exploration",
+            "Exploration",
+            "Finds what has the size of a particle in a tomogram, and groups it without labels.",
+            "napari_cryonet.methods.exploration",
+        ),
+        Method(
+            "pointcloud",
+            "Point cloud",
+            "Reconstructs a particle in three dimensions from images of single molecules.",
+            "napari_cryonet.methods.pointcloud",
+            result=".csv",
+        ),
+        Method(
             "deconvolution",
             "Deconvolution",
             "Undoes the contrast transfer function of one map or tomogram as far as its noise "
@@ -98,6 +138,13 @@ METHODS: dict[str, Method] = {
             "Measures from two half maps how fine the detail is around each voxel.",
             "napari_cryonet.methods.local_fsc",
             trained=False,
+        ),
+        Method(
+            "resolution",
+            "Resolution network",
+            "Estimates from a single map how fine the detail is around each voxel.",
+            "napari_cryonet.methods.resolution",
+            shipped="resolution",
         ),
     )
 }

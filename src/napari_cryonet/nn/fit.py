@@ -19,6 +19,7 @@ from napari_cryonet.nn.settings import Denoiser, Training
 from napari_cryonet.nn.source import AnySource, describe
 from napari_cryonet.nn.train import Learner, Loop
 from napari_cryonet.nn.unet import build
+from napari_cryonet.nn.weights import fill
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import Model, ModelCard, Volume
 
@@ -67,6 +68,7 @@ def fit(
     *,
     folder: Path | None = None,
     resume: bool = False,
+    start: Model | None = None,
 ) -> Model:
     """Train a network to the end, or until the user stops.
 
@@ -84,11 +86,15 @@ def fit(
         Where checkpoint and models of epochs go; None writes nothing.
     resume
         Whether to go on from the checkpoint in `folder`.
+    start
+        A model whose weights the training starts from; None starts from chance.
 
     Raises
     ------
     TrainingError, OutOfMemory, DeviceError
         As `napari_cryonet.nn.train.Loop.run`; also if there is no folder to resume from.
+    ModelError
+        If the model to start from is one of another method, or damaged.
     """
     if resume and folder is None:
         raise TrainingError("A training is resumed from its run folder; none was given.")
@@ -103,6 +109,8 @@ def fit(
         write_model(path, model_of(weights, {"epoch": number}), overwrite=True)
 
     settings, network = learner.settings, learner.network
+    if start is not None:
+        _start_from(start, network, card, report)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors") if folder else None
     on_epoch = keep_epoch if folder and settings.keep_epochs else None
     loop = Loop(learner, settings, learner.compute, report, checkpoints, on_epoch)
@@ -112,6 +120,19 @@ def fit(
     hurry = trained.summary["ended"] == "stopped"
     found = {} if measure is None else measure(network, hurry)
     return model_of(trained.weights, trained.summary, **found)
+
+
+def _start_from(start: Model, network: nn.Module, card: ModelCard, report: Reporter) -> None:
+    """Take the weights of a model, if it has the same network."""
+    start.check_method(card.method)
+    if start.card.network != card.network:
+        report.warn(
+            f"{start.path or 'The model'} has another network than the one to be trained; the "
+            f"training starts from the beginning."
+        )
+        return
+    fill(network, start)
+    report.say(f"The training starts from {start.path or 'a model'}.")
 
 
 def card_of(

@@ -53,7 +53,7 @@ def find_peaks(
     places = local_maxima(scores, threshold)
     values = np.asarray(scores[tuple(places.T)], dtype=np.float64)
     if offsets is None:
-        moves = _parabola(scores, places)
+        moves = parabola(scores, places)
     else:
         moves = np.asarray(offsets[:, *places.T], dtype=np.float64).T
     positions = np.clip(places + moves, 0, np.array(scores.shape) - 1)
@@ -130,8 +130,21 @@ def blobs(data: Floats, diameter: float) -> Floats:
     return result
 
 
-def _parabola(scores: Floats, places: Indices) -> Floats:
-    """Return the way ``(n, 3)`` in voxels from each place to the top of a parabola."""
+def parabola(scores: Floats, places: Indices) -> Floats:
+    """Return the way from each place to the top of a parabola through it and its neighbours.
+
+    Parameters
+    ----------
+    scores
+        ``(z, y, x)``.
+    places
+        ``(n, 3)`` voxels.
+
+    Returns
+    -------
+    ndarray
+        ``(n, 3)`` in voxels, at most half a voxel along each axis.
+    """
     moves = np.zeros(places.shape)
     here = np.asarray(scores[tuple(places.T)], dtype=np.float64)
     for axis, length in enumerate(scores.shape):

@@ -32,6 +32,7 @@ def train(
     validation: Sequence[Halves] = (),
     folder: Path | None = None,
     resume: bool = False,
+    start: Model | None = None,
 ) -> Model:
     """Train a network on pairs of halves.
 
@@ -49,6 +50,8 @@ def train(
         Where checkpoint and models of epochs go; None writes nothing.
     resume
         Whether to go on from the checkpoint in `folder`.
+    start
+        A model whose weights the training starts from; None starts from chance.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def train(
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         return {"gains": training_gains(trained, pairs[0], settings.mixing, compute, hurry=hurry)}
 
-    return fit(learner, card, report, measure, folder=folder, resume=resume)
+    return fit(learner, card, report, measure, folder=folder, resume=resume, start=start)
 
 
 def training_gains(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError, ModelError
-from napari_cryonet.methods.picking.data import on_scale
 from napari_cryonet.methods.picking.labels import core_radius
-from napari_cryonet.methods.picking.picks import APART, Maps, score_maps
-from napari_cryonet.methods.picking.settings import ApplySettings
+from napari_cryonet.methods.picking.network import build
+from napari_cryonet.methods.picking.picks import LOWEST, Maps, refined, score_maps
+from napari_cryonet.methods.picking.settings import APART, ApplySettings
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.source import check_volume
 from napari_cryonet.nn.weights import load
 from napari_cryonet.reporting import Reporter
+from napari_cryonet.signal.resample import on_scale
 from napari_cryonet.types import Model, Points, Result, Thing, Volume
 
 
@@ -47,8 +49,9 @@ def apply(
     -------
     Result
         The scores from 0 to 1 on the grid of the tomogram, of the best class in each voxel.
-        Among the others ``picks``: `Points` with ``score``, ``class`` and ``radius``. Measures:
-        how many picks of each class, and what thresholds were taken.
+        Among the others ``picks``: `Points` with ``score``, ``class`` and ``radius``; and
+        ``candidates``, all peaks from which these are chosen by threshold and distance.
+        Measures: how many picks of each class, and what thresholds were taken.
 
     Raises
     ------
@@ -72,28 +75,34 @@ def apply(
     report.say(f"Picking on {compute}.")
     values = on_scale(volume, voxel_size)
     core = core_radius(diameter / voxel_size)
-    network = load(model, compute)
+    network = load(model, compute, build)
     maps = score_maps(network, values, settings, settings.passes, core, compute, report)
     asked = settings.threshold
     thresholds = [known[name] if asked is None else asked for name in classes]
-    distance = (settings.distance or APART * diameter) / voxel_size
-    positions, scores, kinds = maps.peaks(distance, thresholds)
+    across = diameter / voxel_size
+    candidates = maps.candidates(across, min(LOWEST, *thresholds))
+    if settings.refine:
+        candidates = refined(candidates, values, network, across)
     ratio = np.array(volume.shape) / np.array(values.shape)
-    places = np.minimum(positions * ratio, np.array(volume.shape) - 1)
-    kept = _inside(places, volume, mask, settings.border)
-    picks = Points(
-        places[kept],
+    places = np.minimum(candidates.positions * ratio, np.array(volume.shape) - 1)
+    inside = _inside(places, volume, mask, settings.border)
+    chosen = candidates.picks((settings.distance or APART * diameter) / voxel_size, thresholds)
+    kinds = candidates.kinds
+    every = Points(
+        places,
         {
-            "score": scores[kept],
-            "class": np.array(classes)[kinds[kept]],
-            "radius": np.full(int(kept.sum()), diameter / 2),
+            "score": candidates.scores,
+            "class": np.array(classes)[kinds],
+            "radius": np.full(len(places), diameter / 2),
         },
         volume.voxel_size,
         volume=volume.name,
-        name=f"{volume.name} picks",
+        name=f"{volume.name} candidates",
         history=(f"Picked by CryoNet {model.card.product}.",),
         volume_shape=(volume.shape[0], volume.shape[1], volume.shape[2]),
     )
+    kept = chosen[inside[chosen]]
+    picks = replace(every.kept(kept), name=f"{volume.name} picks")
     target = np.empty(volume.shape, np.float32) if into is None else into
     _spread(maps, target, report)
     title = f"Scores of picking, CryoNet {model.card.product}."
@@ -105,7 +114,7 @@ def apply(
         "estimates": model.card.extra["thresholds"],
     }
     scored = volume.changed(target, title, name=f"{volume.name} scores")
-    return Result(scored, measures, {"picks": picks})
+    return Result(scored, measures, {"picks": picks, "candidates": every.kept(inside)})
 
 
 def _checked(things: Sequence[Thing]) -> tuple[Volume, Volume | None]:

@@ -1,4 +1,4 @@
-"""What a network is to learn around each label: where its score is high, and the way there."""
+"""What a network is to learn around each label: how high its score is, and the way there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ Floats = NDArray[np.floating[Any]]
 _SIGMA, _CORE, _RING = 1 / 8, 0.2, 0.5
 """Of the diameter: how fast scores fall, how far positives reach, and what is undecided."""
 
+REJECTED = -1
+"""The class of a place that was looked at and is no particle of any class."""
+
 
 def core_radius(diameter: float) -> float:
     """Return how far from its centre the voxels of a particle are positive, in voxels."""
@@ -29,6 +32,9 @@ class Target:
     ----------
     heat
         ``(classes, z, y, x)`` weight of each voxel as a positive, up to 1.
+    negative
+        ``(classes, z, y, x)`` weight of each voxel as a negative: what was rejected, and the
+        labels of other classes.
     unlabelled
         ``(classes, z, y, x)`` 1 where nothing is known.
     offsets
@@ -36,6 +42,7 @@ class Target:
     """
 
     heat: NDArray[np.float32]
+    negative: NDArray[np.float32]
     unlabelled: NDArray[np.float32]
     offsets: NDArray[np.float32]
 
@@ -49,7 +56,7 @@ class Labels:
     positions
         ``(n, 3)`` in voxels of the network's grid.
     kinds
-        ``(n,)`` number of the class of each.
+        ``(n,)`` number of the class of each, or `REJECTED`.
     held
         ``(n,)`` whether it is kept from training.
     classes
@@ -73,6 +80,18 @@ class Labels:
         return core_radius(self.diameter)
 
     @property
+    def learnt(self) -> Floats:
+        """Positions ``(n, 3)`` of the particles that the network learns from."""
+        found: Floats = self.positions[~self.held & (self.kinds >= 0)]
+        return found
+
+    @property
+    def refused(self) -> Floats:
+        """Positions ``(n, 3)`` of what was rejected."""
+        found: Floats = self.positions[self.kinds == REJECTED]
+        return found
+
+    @property
     def core_voxels(self) -> float:
         """How many voxels of a particle are positive."""
         return max(4 / 3 * np.pi * self.core**3, 1.0)
@@ -86,10 +105,11 @@ class Labels:
             In voxels of the grid.
         held
             True to want the labels that are kept from training instead of the others; what is
-            not wanted is undecided, neither positive nor unlabelled.
+            not wanted is undecided, neither positive nor unlabelled. What was rejected always
+            counts.
         """
         sides = tuple(part.stop - part.start for part in region)
-        heat = np.zeros((self.classes, *sides), np.float32)
+        heat, negative = (np.zeros((self.classes, *sides), np.float32) for _ in range(2))
         unlabelled = np.ones((self.classes, *sides), np.float32)
         offsets = np.zeros((3, *sides), np.float32)
         start = np.array([part.start for part in region])
@@ -102,13 +122,26 @@ class Labels:
             window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
             away = position[:, None, None, None] - np.mgrid[window]
             squares = (away**2).sum(axis=0)
-            unlabelled[(kind, *window)][squares <= ring**2] = 0
-            if kept != held:
+            if kind >= 0:
+                unlabelled[(kind, *window)][squares <= ring**2] = 0
+            if kind >= 0 and kept != held:
                 continue
-            inside = squares <= self.core**2
-            weight = np.exp(-squares / (2 * (_SIGMA * self.diameter) ** 2)) if self.soft else 1.0
-            patch = heat[(kind, *window)]
-            nearer = inside & (weight > patch)
-            patch[nearer] = np.broadcast_to(weight, squares.shape)[nearer]
-            offsets[(slice(None), *window)][:, nearer] = away[:, nearer] / self.core
-        return Target(heat, unlabelled, offsets)
+            weight = self._weight(squares)
+            for other in set(range(self.classes)) - {int(kind)}:
+                patch = negative[other][window]
+                np.maximum(patch, weight, out=patch)
+                unlabelled[other][window][weight > 0] = 0
+            if kind >= 0:
+                patch = heat[(kind, *window)]
+                nearer = weight > patch
+                patch[nearer] = weight[nearer]
+                offsets[(slice(None), *window)][:, nearer] = away[:, nearer] / self.core
+        return Target(heat, negative, unlabelled, offsets)
+
+    def _weight(self, squares: Floats) -> Floats:
+        """Return how much voxels count at squares of distances to a label."""
+        inside = squares <= self.core**2
+        if not self.soft:
+            return inside.astype(np.float32)
+        weight: Floats = np.exp(-squares / (2 * (_SIGMA * self.diameter) ** 2)) * inside
+        return weight

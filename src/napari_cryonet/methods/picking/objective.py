@@ -8,24 +8,17 @@ Nature Methods 2019 (expectation criterion). Lin et al., *Focal loss*, arXiv:170
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from napari_cryonet.methods.picking.data import Source
-from napari_cryonet.methods.picking.network import predict, turned_offsets
 from napari_cryonet.methods.picking.settings import TrainSettings
-from napari_cryonet.nn.augment import Turn, turns
-from napari_cryonet.nn.device import Compute
-from napari_cryonet.reporting import Box
-from napari_cryonet.types import Volume
 
-_JUDGED = 16
-_OFFSETS = 1.0
+_OVER = (0, 2, 3, 4)
+_LEAST = 0.02
+"""What is left of the cost of a high score where it is forgiven: not all may be a particle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +29,10 @@ class Batch:
     ----------
     given
         ``(b, 1, z, y, x)``.
-    heat, unlabelled
+    heat, negative, unlabelled
         ``(b, classes, z, y, x)`` as in `napari_cryonet.methods.picking.labels.Target`.
+    background
+        ``(b, 1, z, y, x)`` 1 where unlabelled voxels are certainly no particles.
     offsets
         ``(b, 3, z, y, x)``.
     prior
@@ -46,7 +41,9 @@ class Batch:
 
     given: Tensor
     heat: Tensor
+    negative: Tensor
     unlabelled: Tensor
+    background: Tensor
     offsets: Tensor
     prior: Tensor
 
@@ -61,20 +58,28 @@ def risk(logits: Tensor, batch: Batch, settings: TrainSettings) -> Tensor:
     batch
         What is wanted.
     settings
-        Objective and weight.
+        Objective, weight, and whether voxels without a label that score high are forgiven.
     """
-    over = (0, 2, 3, 4)
-    positive = batch.heat.sum(over)
-    focal = torch.sigmoid(logits.detach()).square() * functional.softplus(logits)
-    seen = _share(batch.heat * functional.softplus(-logits), positive, over)
-    unlabelled = batch.unlabelled.sum(over)
-    other = _share(batch.unlabelled * focal, unlabelled, over)
+    scores = torch.sigmoid(logits.detach())
+    positive = batch.heat.sum(_OVER)
+    cost = functional.softplus(logits)
+    focal = scores.square() * cost
+    seen = _share(batch.heat * functional.softplus(-logits), positive)
+    refused = _share(batch.negative * cost, batch.negative.sum(_OVER))
+    known = batch.unlabelled * batch.background
+    unknown = batch.unlabelled - known
+    total = batch.unlabelled.sum(_OVER)
+    sure = _share(known * focal, total)
+    weight = settings.unlabelled_weight
     if settings.objective == "nnpu":
-        hidden = batch.prior * _share(batch.heat * focal, positive, over)
-        return (seen + settings.unlabelled_weight * (other - hidden).clamp(min=0)).mean()
-    if settings.objective == "pn":
-        return (seen + settings.unlabelled_weight * other).mean()
-    return (seen + _expectation(logits, batch, unlabelled)).mean()
+        doubted = (4 * (1 - scores).square() + _LEAST if settings.forgiving else 1) * focal
+        hidden = batch.prior * _share(batch.heat * doubted, positive)
+        other = (_share(unknown * doubted, total) - hidden * _share(unknown, total)).clamp(min=0)
+    elif settings.objective == "ge":
+        return (seen + refused + weight * sure + _expectation(logits, unknown, batch.prior)).mean()
+    else:
+        other = _share(unknown * focal, total)
+    return (seen + refused + weight * (sure + other)).mean()
 
 
 def sharpness(logits: Tensor, batch: Batch, settings: TrainSettings) -> float:
@@ -85,135 +90,26 @@ def sharpness(logits: Tensor, batch: Batch, settings: TrainSettings) -> float:
     logits, batch, settings
         As in `risk`.
     """
-    over = (0, 2, 3, 4)
     scores = torch.sigmoid(logits)
-    positive, unlabelled = batch.heat.sum(over), batch.unlabelled.sum(over)
-    seen = _share(batch.heat * scores, positive, over)
-    hidden = batch.prior * _share(batch.heat * scores.square(), positive, over)
-    other = _share(batch.unlabelled * scores.square(), unlabelled, over)
+    positive = batch.heat.sum(_OVER)
+    seen = _share(batch.heat * scores, positive)
+    hidden = batch.prior * _share(batch.heat * scores.square(), positive)
+    other = _share(batch.unlabelled * scores.square(), batch.unlabelled.sum(_OVER))
     made = seen - settings.unlabelled_weight * (other - hidden).clamp(min=0)
     return float(made[positive > 0].mean())
 
 
-def _expectation(logits: Tensor, batch: Batch, count: Tensor) -> Tensor:
+def _expectation(logits: Tensor, unknown: Tensor, prior: Tensor) -> Tensor:
     """Return how far the number of particles is from the expected one, ``(classes,)``.
 
     The cross-entropy of Topaz' GE-binomial, with both distributions taken as Gaussian.
     """
-    over = (0, 2, 3, 4)
-    scores = torch.sigmoid(logits) * batch.unlabelled
-    mean, variance = scores.sum(over), (scores * (1 - scores)).sum(over)
-    spread = (count * batch.prior * (1 - batch.prior)).clamp(min=1)
-    return ((mean - count * batch.prior).square() + variance) / (2 * spread)
+    scores, count = torch.sigmoid(logits) * unknown, unknown.sum(_OVER)
+    mean, variance = scores.sum(_OVER), (scores * (1 - scores)).sum(_OVER)
+    spread = (count * prior * (1 - prior)).clamp(min=1)
+    return ((mean - count * prior).square() + variance) / (2 * spread)
 
 
-def _share(values: Tensor, total: Tensor, over: tuple[int, ...]) -> Tensor:
+def _share(values: Tensor, total: Tensor) -> Tensor:
     """Return sums divided by totals, 0 where there is nothing."""
-    return values.sum(over) / total.clamp(min=1e-6) * (total > 0)
-
-
-@dataclass
-class PickLearner:
-    """A network that learns to find particles.
-
-    Parameters
-    ----------
-    network
-        What is trained.
-    sources
-        To train on.
-    judges
-        To validate with, by their held-out labels.
-    settings
-        Loss, batch and augmentation.
-    compute
-        Device and precision.
-    volume
-        Gives name and voxel size of previews: the first tomogram.
-    """
-
-    network: nn.Module
-    sources: Sequence[Source]
-    judges: Sequence[Source]
-    settings: TrainSettings
-    compute: Compute
-    volume: Volume
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """How many steps draw as many labels as there are near to labels."""
-        labels = sum(int((~source.labels.held).sum()) for source in self.sources)
-        return max(1, round(2 * labels / self.settings.batch))
-
-    def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
-        """Return the risk of one batch and the error of the ways to the centres."""
-        batch = self._batch(random)
-        with self.compute.autocast():
-            out = network(batch.given)
-        logits, ways = out[:, :-3].float(), out[:, -3:].float()
-        weight = batch.heat.amax(1, keepdim=True)
-        error = functional.smooth_l1_loss(ways, batch.offsets, reduction="none")
-        away = (error * weight).sum() / (3 * weight.sum()).clamp(min=1)
-        total: Tensor = risk(logits, batch, self.settings) + _OFFSETS * away
-        return total
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return how well labels that were held out stand out, at most 1."""
-        found, counts = [], []
-        for source in self.judges:
-            places = source.labels.positions[source.labels.held][:_JUDGED]
-            if not len(places):
-                continue
-            items = [self._item(source, source.around(place), held=True) for place in places]
-            batch = self._stacked(items, source)
-            with self.compute.autocast():
-                logits = network(batch.given)[:, :-3].float()
-            found.append(sharpness(logits, batch, self.settings))
-            counts.append(len(places))
-        return {"quality": float(np.average(found, weights=counts))} if found else {}
-
-    def preview(self, network: nn.Module, region: Box) -> Volume:
-        """Return the scores in a region of the first tomogram, on the network's grid."""
-        values, like = self.sources[0].values, self.volume
-        ratio = [new / old for new, old in zip(values.shape, like.shape, strict=True)]
-        parts = []
-        for part, share, length in zip(region, ratio, values.shape, strict=True):
-            start = min(int(part.start * share), length - 1)
-            parts.append(slice(start, max(start + 1, min(int(part.stop * share), length))))
-        scores, _ = predict(network, values[tuple(parts)], self.compute)
-        z, y, x = (size / share for size, share in zip(like.scale, ratio, strict=True))
-        places = zip(like.origin, parts, (z, y, x), strict=True)
-        start_z, start_y, start_x = (origin + part.start * own for origin, part, own in places)
-        fields = {"origin": (start_z, start_y, start_x), "voxel_size": (z, y, x)}
-        return like.changed(scores.max(axis=0), "Preview.", name=f"{like.name} preview", **fields)
-
-    def _batch(self, random: np.random.Generator) -> Batch:
-        """Draw the patches of one step from one tomogram, turned and with changed grey values."""
-        source = self.sources[int(random.integers(len(self.sources)))]
-        group = turns(self.settings.turned)
-        items = []
-        for _ in range(self.settings.batch):
-            given, heat, unlabelled, offsets = self._item(source, source.draw(random), held=False)
-            turn: Turn = group[int(random.integers(len(group)))]
-            noise = random.standard_normal(given.shape, dtype=np.float32)
-            noisy = given * random.uniform(0.85, 1.15) + random.normal(0, 0.1)
-            noisy = noisy + torch.from_numpy(noise) * random.uniform(0, 0.3)
-            turned = [turn.apply(each) for each in (noisy, heat, unlabelled)]
-            items.append((*turned, turned_offsets(offsets, turn)))
-        return self._stacked(items, source)
-
-    def _item(self, source: Source, region: Box, *, held: bool) -> tuple[Tensor, ...]:
-        """Return a patch with what is wanted of it."""
-        target = source.labels.target(region, held=held)
-        unlabelled = target.unlabelled
-        if source.allowed is not None:
-            unlabelled = unlabelled * source.allowed[region]
-        arrays = (source.values[region][None], target.heat, unlabelled, target.offsets)
-        return tuple(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in arrays)
-
-    def _stacked(self, items: Sequence[tuple[Tensor, ...]], source: Source) -> Batch:
-        """Return patches of one tomogram as a batch on the device."""
-        parts = (torch.stack(part).to(self.compute.device) for part in zip(*items, strict=True))
-        prior = torch.tensor(source.prior, device=self.compute.device)
-        given, heat, unlabelled, offsets = (part.float() for part in parts)
-        return Batch(given, heat, unlabelled, offsets, prior)
+    return values.sum(_OVER) / total.clamp(min=1e-6) * (total > 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
-from napari_cryonet.methods.picking.network import predict
+from napari_cryonet.methods.picking.network import PickNet, predict
+from napari_cryonet.methods.picking.template import moved
 from napari_cryonet.nn.augment import spread
 from napari_cryonet.nn.device import Compute
 from napari_cryonet.nn.settings import Inference
@@ -21,8 +22,44 @@ from napari_cryonet.signal.peaks import apart, find_peaks
 
 Floats = NDArray[np.floating[Any]]
 
-APART = 0.65
-"""Smallest distance of two picks, in diameters, unless something else is asked for."""
+LOWEST = 1e-3
+"""Peaks below this score are not looked at."""
+
+_NEAREST = 0.35
+"""Smallest distance of two candidates, in diameters."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """All places that might be picks, the highest score first.
+
+    Parameters
+    ----------
+    positions
+        ``(n, 3)`` in voxels of the network's grid.
+    scores
+        ``(n,)``.
+    kinds
+        ``(n,)`` number of the class of each.
+    """
+
+    positions: Floats
+    scores: Floats
+    kinds: NDArray[np.intp]
+
+    def picks(self, distance: float, thresholds: Sequence[float]) -> NDArray[np.intp]:
+        """Return the numbers of those that are picked, the highest score first.
+
+        Parameters
+        ----------
+        distance
+            Smallest distance of two picks, of whatever class, in voxels.
+        thresholds
+            Smallest score of each class.
+        """
+        high = np.flatnonzero(self.scores >= np.asarray(thresholds)[self.kinds])
+        kept = apart(self.positions[high], self.scores[high], distance)
+        return high[kept]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,27 +77,46 @@ class Maps:
     scores: NDArray[np.float32]
     ways: NDArray[np.float32]
 
-    def peaks(
-        self, distance: float, thresholds: Sequence[float]
-    ) -> tuple[Floats, Floats, NDArray[np.intp]]:
-        """Return positions in voxels of the grid, scores and classes, the highest score first.
+    def candidates(self, diameter: float, lowest: float = LOWEST) -> Candidates:
+        """Return the peaks of all classes.
 
         Parameters
         ----------
-        distance
-            Smallest distance of two peaks, of whatever class, in voxels.
-        thresholds
-            Smallest score of each class.
+        diameter
+            Of the particles, in voxels.
+        lowest
+            Smallest score of a peak.
         """
-        found = [
-            find_peaks(scores, distance, threshold, offsets=self.ways)
-            for scores, threshold in zip(self.scores, thresholds, strict=True)
-        ]
+        distance = _NEAREST * diameter
+        found = [find_peaks(scores, distance, lowest, offsets=self.ways) for scores in self.scores]
         positions = np.concatenate([places for places, _ in found])
         scores = np.concatenate([values for _, values in found])
         kinds = np.repeat(np.arange(len(found)), [len(values) for _, values in found])
-        kept = apart(positions, scores, distance)
-        return positions[kept], scores[kept], kinds[kept]
+        order = np.argsort(-scores, kind="stable")
+        return Candidates(positions[order], scores[order], kinds[order])
+
+
+def refined(
+    candidates: Candidates, values: Floats, network: nn.Module, diameter: float
+) -> Candidates:
+    """Move candidates to where the mean particle of their class fits best.
+
+    Parameters
+    ----------
+    candidates
+        What was found.
+    values
+        ``(z, y, x)`` on the network's grid and scale.
+    network
+        Holds the mean particles.
+    diameter
+        Of the particles, in voxels.
+    """
+    positions = candidates.positions.copy()
+    for kind, template in enumerate(_network(network).template[:, 0].cpu().numpy()):
+        own = candidates.kinds == kind
+        positions[own] = moved(positions[own], values, template, diameter)
+    return replace(candidates, positions=positions)
 
 
 def score_maps(
@@ -91,8 +147,7 @@ def score_maps(
     report
         Is told of the progress, and asked whether to stop.
     """
-    classes = _classes(network)
-    scores = np.empty((classes, *values.shape), np.float32)
+    scores = np.empty((_network(network).classes, *values.shape), np.float32)
     ways = np.empty((3, *values.shape), np.float32)
     reach = int(getattr(network, "reach", 20))
     margin = reach if settings.margin is None else settings.margin
@@ -111,7 +166,7 @@ def score_maps(
     return Maps(scores, ways)
 
 
-def _classes(network: nn.Module) -> int:
-    """Return how many classes a network scores."""
-    last: nn.Module = network.get_submodule("head")[-1]  # type: ignore[index]
-    return int(last.out_channels) - 3  # type: ignore[arg-type]
+def _network(network: nn.Module) -> PickNet:
+    """Return a network that picks as what it is."""
+    assert isinstance(network, PickNet)  # noqa: S101 - the only kind that a model of picking has
+    return network

@@ -7,6 +7,12 @@ from typing import Literal
 from napari_cryonet.nn.settings import Inference, Training
 from napari_cryonet.settings import setting
 
+APART = 0.65
+"""Smallest distance of two picks, in diameters, unless something else is asked for."""
+
+BACKGROUND, COMPLETE, IGNORE = 1, 2, 3
+"""What painted regions mean: surely no particle; every particle labelled; not to be looked at."""
+
 
 class TrainSettings(Training):
     """How a picking network is trained."""
@@ -30,6 +36,27 @@ class TrainSettings(Training):
     )
     positives: Literal["soft", "hard"] = setting(
         "soft", "Whether a label's voxels count less away from its centre", advanced=True
+    )
+    forgiving: bool = setting(
+        True,
+        "With nnpu: the nearer the score of a voxel without a label is to 1, the less it is held "
+        "against it, since it may be a particle",
+        advanced=True,
+    )
+    contrast: float = setting(
+        0.0,
+        "Weight of the contrastive term, by which what looks alike comes near; 0 is off",
+        ge=0,
+        advanced=True,
+    )
+    temperature: float = setting(
+        0.07, "Temperature of the contrastive term", ge=0.01, le=1, advanced=True
+    )
+    consistency: float = setting(
+        0.0,
+        "Weight of the difference between the scores of a tomogram and its mirror images",
+        ge=0,
+        advanced=True,
     )
     unlabelled_weight: float = setting(
         50.0, "Weight of voxels without a label in the loss", gt=0, advanced=True
@@ -57,7 +84,7 @@ class TrainSettings(Training):
     width: int = setting(24, "Channels of the first level", ge=2, advanced=True)
     patch: int = setting(28, "Side of the training patches", unit="voxels", ge=8, advanced=True)
     batch: int = setting(6, "Patches in one step", ge=1, advanced=True)
-    learning_rate: float = setting(8e-3, "Highest learning rate", gt=0, le=1, advanced=True)
+    learning_rate: float = setting(3e-3, "Highest learning rate", gt=0, le=1, advanced=True)
     weight_decay: float = setting(0.01, "Weight decay of AdamW", ge=0, advanced=True)
     patience: int = setting(
         20,
@@ -75,7 +102,10 @@ class ApplySettings(Inference):
         None, "Smallest score of a pick; none: what the training has found best", ge=0, le=1
     )
     distance: float | None = setting(
-        None, "Smallest distance of two picks; none: 0.65 of the diameter", unit="Å", gt=0
+        None, f"Smallest distance of two picks; none: {APART} of the diameter", unit="Å", gt=0
+    )
+    refine: bool = setting(
+        True, "Move each pick to where the mean of the labelled particles fits best"
     )
     border: float = setting(
         0.0, "Leave out picks that are nearer to the border than this", unit="Å", ge=0

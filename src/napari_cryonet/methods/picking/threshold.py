@@ -14,20 +14,20 @@ number of positives from the scores of labelled ones).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtr
 
-Floats = NDArray[np.floating[Any]]
+from napari_cryonet.methods.picking.picks import LOWEST
 
-LOWEST = 1e-3
-"""Peaks below this score are not looked at."""
+Floats = NDArray[np.floating[Any]]
 
 _FEWEST = 2
 _NARROWEST = 0.7
+_COARSE = 10
 _GRID = np.linspace(logit(LOWEST), -logit(LOWEST), 400)
 
 
@@ -43,16 +43,20 @@ class Calibration:
         Expected there.
     particles
         Expected number in the tomograms of the training, labelled ones included.
+    curve
+        Expected precision and recall over the score.
     """
 
     threshold: float
     precision: float
     recall: float
     particles: float
+    curve: dict[str, list[float]]
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        plain = ("threshold", "precision", "recall", "particles")
+        return {name: round(getattr(self, name), 4) for name in plain} | {"curve": self.curve}
 
 
 def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration | None:
@@ -84,8 +88,11 @@ def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration
     right = np.minimum(count * recall, above)
     f1 = 2 * right / (above + count)
     best = int(f1.argmax())
-    precision = float(right[best] / max(above[best], 1e-9))
-    return Calibration(float(expit(_GRID[best])), precision, float(recall[best]), count)
+    precision = right / np.maximum(above, 1e-9)
+    columns = {"score": expit(_GRID), "precision": precision, "recall": recall}
+    curve = {name: column[::_COARSE].round(4).tolist() for name, column in columns.items()}
+    threshold = float(expit(_GRID[best]))
+    return Calibration(threshold, float(precision[best]), float(recall[best]), count, curve)
 
 
 def _labels(known: Floats, trained: Floats) -> tuple[float, float]:

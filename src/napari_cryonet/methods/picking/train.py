@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.spatial import KDTree
 from torch import nn
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.picking.data import Plan, Row, Source, plan, prepare
-from napari_cryonet.methods.picking.network import new_network
-from napari_cryonet.methods.picking.objective import PickLearner
-from napari_cryonet.methods.picking.picks import APART, score_maps
-from napari_cryonet.methods.picking.settings import ApplySettings, TrainSettings
-from napari_cryonet.methods.picking.threshold import LOWEST, calibrate
+from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
+from napari_cryonet.methods.picking.learner import PickLearner
+from napari_cryonet.methods.picking.network import PickNet, build, specification
+from napari_cryonet.methods.picking.picks import score_maps
+from napari_cryonet.methods.picking.rows import Labelled, Row, checked
+from napari_cryonet.methods.picking.settings import APART, ApplySettings, TrainSettings
+from napari_cryonet.methods.picking.template import mean_particle, side
+from napari_cryonet.methods.picking.threshold import calibrate
 from napari_cryonet.nn.device import Compute, choose
 from napari_cryonet.nn.fit import fit, new_card
 from napari_cryonet.reporting import Reporter, SilentReporter
-from napari_cryonet.types import Model, ModelCard, Volume
+from napari_cryonet.types import Model, ModelCard
 
 _FALLBACK = 0.5
+_LOOKS = 16
+"""Threshold where labels are too few to find one, and length of an embedding."""
 
 
 def train(
@@ -33,13 +39,15 @@ def train(
     validation: Sequence[Row] = (),
     folder: Path | None = None,
     resume: bool = False,
+    start: Model | None = None,
 ) -> Model:
     """Train a network on tomograms of which some particles are labelled.
 
     Parameters
     ----------
     things
-        Rows of a tomogram, its labels and, if wanted, a mask of where to learn.
+        Rows of a tomogram, its labels and, if wanted, painted regions: 1 background, 2 fully
+        annotated, 3 ignored. Labels of the status rejected are no particles.
     settings
         How to train.
     report
@@ -51,6 +59,8 @@ def train(
         Where checkpoint and models of epochs go; None writes nothing.
     resume
         Whether to go on from the checkpoint in `folder`.
+    start
+        A model whose weights the training starts from; None starts from chance.
 
     Raises
     ------
@@ -63,26 +73,28 @@ def train(
         raise DataError("Picking needs at least one tomogram with labels; none was given.")
     compute = choose(settings.device, settings.precision)
     report.say(f"Training on {compute}.")
-    shared = plan([*things, *validation], settings)
-    sources = [prepare(row, shared, settings, report) for row in things]
-    judges = [prepare(row, shared, settings, report) for row in validation]
+    rows, others = ([checked(row) for row in given] for given in (things, validation))
+    shared = plan([*rows, *others], settings)
+    sources = [prepare(row, shared, settings, report) for row in rows]
+    judges = [prepare(row, shared, settings, report) for row in others]
     prior = np.mean([source.prior for source in sources], axis=0).tolist()
-    spec, network = new_network(settings, prior)
-    first = things[0][0]
-    assert isinstance(first, Volume)  # noqa: S101 - plan has looked
+    spec, network = _network(sources, shared, settings, prior)
+    first = rows[0].volume
     learner = PickLearner(network, sources, judges or sources, settings, compute, first)
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
         return {"thresholds": thresholds(trained, sources, shared, passes, compute)}
 
-    card = _card(things, settings, spec, shared)
-    return fit(learner, card, report, measure, folder=folder, resume=resume)
+    card = _card(rows, settings, spec, shared)
+    if start is not None:
+        start = replace(start, weights={**start.weights, "template": network.template.numpy()})
+    return fit(learner, card, report, measure, folder=folder, resume=resume, start=start)
 
 
 def thresholds(
     network: nn.Module, sources: Sequence[Source], shared: Plan, passes: int, compute: Compute
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Find the best threshold of each class on the tomograms of the training.
 
     Parameters
@@ -108,7 +120,9 @@ def thresholds(
         maps = score_maps(
             network, source.values, ApplySettings(), passes, own.core, compute, SilentReporter()
         )
-        positions, scores, found = maps.peaks(APART * own.diameter, [LOWEST] * classes)
+        every = maps.candidates(own.diameter)
+        kept = every.picks(APART * own.diameter, [0.0] * classes)
+        positions, scores, found = every.positions[kept], every.scores[kept], every.kinds[kept]
         gaps, nearest = KDTree(own.positions).query(positions)
         near = gaps <= own.diameter / 2
         for kind in range(classes):
@@ -126,22 +140,37 @@ def thresholds(
     return made
 
 
+def _network(
+    sources: Sequence[Source], shared: Plan, settings: TrainSettings, prior: Sequence[float]
+) -> tuple[dict[str, Any], PickNet]:
+    """Return the network with its specification; it holds the mean particle of each class."""
+    diameter = shared.diameter / shared.voxel_size
+    looks = _LOOKS if settings.contrast else 0
+    spec = specification(settings.width, len(shared.classes), looks, side(diameter))
+    torch.manual_seed(settings.seed)
+    network = build(spec)
+    network.expect(prior)
+    values = [source.values for source in sources]
+    for kind in range(len(shared.classes)):
+        places = [source.labels.positions[source.labels.kinds == kind] for source in sources]
+        network.template[kind, 0] = torch.from_numpy(mean_particle(values, places, diameter))
+    return spec, network
+
+
 def _card(
-    rows: Sequence[Row], settings: TrainSettings, spec: dict[str, Any], shared: Plan
+    rows: Sequence[Labelled], settings: TrainSettings, spec: dict[str, Any], shared: Plan
 ) -> ModelCard:
     """Return what is known of a model before it is trained."""
-    volumes = [[thing for thing in row if isinstance(thing, Volume)] for row in rows]
-    counts = [len(row[1].positions) for row in rows]  # type: ignore[union-attr]
     return new_card(
         "picking",
         settings,
         spec,
-        volumes,
+        [[row.volume] for row in rows],
         voxel_size=(shared.voxel_size,) * 3,
         normalisation={"kind": "robust"},
         extra={
             "classes": list(shared.classes),
             "diameter": shared.diameter,
-            "labels": counts,
+            "labels": [len(row.particles) for row in rows],
         },
     )

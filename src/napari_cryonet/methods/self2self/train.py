@@ -25,6 +25,7 @@ def train(
     validation: Sequence[tuple[Volume]] = (),
     folder: Path | None = None,
     resume: bool = False,
+    start: Model | None = None,
 ) -> Model:
     """Train a network on single volumes.
 
@@ -42,6 +43,8 @@ def train(
         Where checkpoint and models of epochs go; None writes nothing.
     resume
         Whether to go on from the checkpoint in `folder`.
+    start
+        A model whose weights the training starts from; None starts from chance.
 
     Raises
     ------
@@ -80,4 +83,4 @@ def train(
         "self2self", settings, spec, singles[0], things, mode=mode, mixing=settings.mixing,
         noise=noise,
     )  # fmt: skip
-    return fit(learner, card, report, folder=folder, resume=resume)
+    return fit(learner, card, report, folder=folder, resume=resume, start=start)
