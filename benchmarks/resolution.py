@@ -1,10 +1,14 @@
 """How close local resolution comes to a known truth, what a tight mask does, and what it costs.
 
     python benchmarks/resolution.py [--structure FILE.pdb] [--seeds 3] [--side 128] [--large 256]
+    python benchmarks/resolution.py --network [--structure FILE.pdb]
 
 The truth is that of `napari_cryonet.simulate.graded`: a molecule, of its own or of a PDB file,
-whose resolution goes from 3.0 to 5.5 Å along x, evenly or in one jump. All figures are inside
-the mask; beside each stands the error of the best constant. Times are CPU seconds of one thread.
+whose resolution goes from 3.0 to 5.5 Å along x, evenly or in one jump. With ``--network`` it is
+the network for single maps that is judged: the one that is shipped, at several voxel sizes,
+temperature factors and noises; and one that is trained on a single pair of half maps. All
+figures are inside the mask; beside each stands the error of the best constant. Times are CPU
+seconds of one thread.
 """
 
 from __future__ import annotations
@@ -21,18 +25,35 @@ import numpy as np
 import torch
 from _say import say
 
-from napari_cryonet.io import read_volume
+from napari_cryonet.io import read_model, read_volume
+from napari_cryonet.methods import table
 from napari_cryonet.methods.local_fsc.apply import apply
-from napari_cryonet.methods.local_fsc.filtered import by_filtering
 from napari_cryonet.methods.local_fsc.settings import ApplySettings
-from napari_cryonet.methods.local_fsc.shells import Bands
+from napari_cryonet.methods.resolution.apply import apply as apply_network
+from napari_cryonet.methods.resolution.settings import ApplySettings as Applying
+from napari_cryonet.methods.resolution.settings import TrainSettings as Training
+from napari_cryonet.methods.resolution.train import train
+from napari_cryonet.nn.bands import Bands
+from napari_cryonet.nn.filtering import by_filtering
 from napari_cryonet.reporting import SilentReporter
 from napari_cryonet.signal.fsc import measure
-from napari_cryonet.signal.halves import mask_of
+from napari_cryonet.signal.halves import average, mask_of
+from napari_cryonet.signal.resample import resampled
+from napari_cryonet.signal.resolution_score import score_resolution
 from napari_cryonet.signal.resolution_settings import FscSettings, Masking
-from napari_cryonet.simulate.graded import Grade, graded_half_maps
+from napari_cryonet.simulate.graded import Grade, GradedHalfMaps, graded_half_maps
+from napari_cryonet.types import Model, Volume
 
 SIZE, RADIUS = 1.2, 12.5
+HELD_OUT = (
+    (128, 1.2, Grade()),
+    (150, 1.0, Grade((60.0, 250.0), 2.6)),
+    (96, 1.5, Grade((150.0, 500.0), 3.8)),
+    (112, 1.4, Grade((80.0, 300.0), 3.2)),
+    (80, 2.0, Grade((200.0, 900.0), 5.0)),
+    (128, 1.2, Grade((100.0, 335.0), abrupt=True)),
+)
+"""Side in voxels, voxel size in Å, temperature factors and noise of maps to judge with."""
 ELECTRONS = {"C": 6.0, "N": 7.0, "O": 8.0, "P": 15.0, "S": 16.0}
 
 
@@ -43,12 +64,16 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--side", type=int, default=128)
     options.add_argument("--large", type=int, default=0)
+    options.add_argument("--network", action="store_true")
     options.add_argument("--halves", type=Path, nargs=3, metavar=("HALF1", "HALF2", "MASK"))
     arguments = options.parse_args()
     torch.set_num_threads(1)
     atoms = None if arguments.structure is None else structure(arguments.structure)
     if arguments.halves:
         real(*arguments.halves)
+    if arguments.network:
+        network(atoms)
+        return
     for seed in range(1, arguments.seeds + 1):
         for name, grade in (
             ("even change", Grade()),
@@ -121,6 +146,59 @@ def cost(side: int) -> None:
         by_filtering((one, two), (SIZE,) * 3, RADIUS, bands, step, 0.143, lambda _: None)
         spent = time.process_time() - start
         say(f"{side}³, {len(bands.centres)} shells, every {step} voxels: {spent:.2f} CPU-s")
+
+
+def network(atoms: Any) -> None:
+    """Judge the shipped network, and one that is trained on a single pair of half maps."""
+    model = read_model(table.find("resolution").model_file(""))
+    for number, (side, size, grade) in enumerate(HELD_OUT, 1):
+        case = graded_half_maps(side, size, number, grade, atoms)
+        judge(f"shipped, {size} Å voxels", model, *single(case))
+    case = graded_half_maps(128, SIZE, 1, atoms=atoms)
+    whole, mask, _ = single(case)
+    found = estimate(model, whole, mask)[0]
+    inside = np.argwhere(mask.data > 0.8)[::20]
+    for size in (1.0, 1.1, 1.4):
+        other = resampled(whole, size)
+        again = estimate(model, other, resampled(mask, size))[0]
+        near = np.rint(inside * (whole.scale[0] / other.scale[0])).astype(int)
+        away = np.abs(again[tuple(near.T)] - found[tuple(inside.T)])
+        say(f"resampled to {other.scale[0]:.3f} Å: {np.nanmean(away):.3f} Å apart")
+    pair = graded_half_maps(96, SIZE, 21, Grade((80.0, 350.0), 2.8))
+    settings = Training(max_minutes=0.6, device="cpu", precision="float32")
+    start = time.process_time()
+    own = train([(pair.first, pair.second)], settings, SilentReporter())
+    say(f"trained on one pair of half maps, {time.process_time() - start:.0f} CPU-s")
+    judge("own, another map", own, *single(case))
+    large = graded_half_maps(256, SIZE, 1, atoms=atoms)
+    spent = estimate(model, *single(large)[:2])[1]
+    say(f"256³: {spent:.0f} CPU-s")
+
+
+def single(case: GradedHalfMaps) -> tuple[Volume, Volume, Volume]:
+    """Return the average of two halves, its mask and its true resolution."""
+    both = case.first.changed(average((case.first, case.second)), "Average of two half maps.")
+    return both, case.mask, case.resolution
+
+
+def judge(name: str, model: Model, whole: Volume, mask: Volume, truth: Volume) -> None:
+    """Compare an estimate with the truth."""
+    found, spent = estimate(model, whole, mask)
+    told = score_resolution(found, truth.data, mask.data > 0.5)
+    known = truth.data[mask.data > 0.5]
+    say(
+        f"{name}, {known.min():.2f} to {known.max():.2f} Å: MAE {told['mae']:.3f} Å, constant "
+        f"{told['constant']:.2f} Å, skill {told['skill']:.2f}, bias {told['bias']:+.3f} Å, "
+        f"r {told['correlation']:.3f}, {spent:.1f} CPU-s"
+    )
+
+
+def estimate(model: Model, whole: Volume, mask: Volume) -> tuple[Any, float]:
+    """Return what the network makes of a map, and the CPU seconds it took."""
+    start = time.process_time()
+    settings = Applying(device="cpu", precision="float32")
+    found = apply_network((whole, mask), model, settings, SilentReporter())
+    return found.volume.data, time.process_time() - start
 
 
 def structure(path: Path) -> Any:

@@ -15,9 +15,10 @@ from napari_cryonet.errors import DataError, DeviceError, SettingsError
 from napari_cryonet.jobs import Job, run
 from napari_cryonet.methods import table
 from napari_cryonet.methods.local_fsc.apply import apply
-from napari_cryonet.methods.local_fsc.filtered import by_filtering
 from napari_cryonet.methods.local_fsc.settings import ApplySettings
-from napari_cryonet.methods.local_fsc.shells import Bands, Falling, places, window
+from napari_cryonet.nn.bands import Bands, Falling, window
+from napari_cryonet.nn.filtering import by_filtering
+from napari_cryonet.nn.lattice import places
 from napari_cryonet.reporting import Cancelled, RecordingReporter, SilentReporter
 from napari_cryonet.simulate.graded import Grade, GradedHalfMaps, graded_half_maps
 from phantom import one_thread  # noqa: F401 - computes on one core
@@ -153,8 +154,8 @@ def _directly(halves: Any, bands: Bands) -> torch.Tensor:
     k = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).sqrt()
     at = places(48, 3)
     falling = None
-    for centre in bands.centres:
-        profile = bands.profile(k, centre)
+    for band in bands.shells:
+        profile, centre = band.profile(k), band.centre
         one, two = (torch.fft.ifftn(torch.fft.fftn(h - h.mean()) * profile).real for h in halves)
         sigma = window(12.5, centre) / 2.2 / SIZE
         kernel = torch.exp(-((at[:, None] - torch.arange(48)) ** 2) / (2 * sigma**2))
@@ -197,7 +198,7 @@ def test_shells_cover_all_frequencies_and_reach_nyquist() -> None:
     assert len(bands.centres) == 31
     assert (bands.centres[0], bands.centres[-1]) == (pytest.approx(1 / 30), pytest.approx(1 / 2.4))
     k = torch.linspace(0.08, 0.37, 200)
-    power = torch.stack([bands.profile(k, centre) ** 2 for centre in bands.centres]).sum(0)
+    power = torch.stack([band.profile(k) ** 2 for band in bands.shells]).sum(0)
     assert power.min() > 0.95 * power.max()
     short = Bands.of((16, 40, 40), (2.0,) * 3, 12.5, 30.0)
     assert short.centres[0] == pytest.approx(1 / 16), "two waves in the shortest side"

@@ -17,7 +17,7 @@ import napari_cryonet
 from napari_cryonet import Volume, read
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.folders import runs_folder
-from napari_cryonet.gui.mask_box import MaskBox
+from napari_cryonet.gui.layer_box import LayerBox, is_mask
 from napari_cryonet.gui.resolution_layer import coloured_surface, colours
 from napari_cryonet.gui.resolution_plots import ResolutionHistogram, ResolutionPlot
 from napari_cryonet.gui.runner import Runner
@@ -206,13 +206,46 @@ def test_a_half_is_no_mask(dock, layers):
     assert "one of the halves" in dock.message.text()
 
 
+# ------------------------------------------------------------------ a single map
+
+
+def test_the_shipped_network_makes_a_coloured_layer(qtbot, dock, layers, model):
+    room = dock.single
+    assert room.models.currentText() == "Shipped: Resolution network"
+    dock.mask.setCurrentText("mask")
+    room.map.setCurrentText("half_map_1")
+    room.apply_button.click()
+    done(qtbot, room.work)
+    assert room.result in model.layers
+    assert room.result.name == "half_map_1 resolution"
+    assert room.result.colormap.name == colours().name
+    measures = room.work.outcome.measures
+    assert f"{measures['median']:.2f} Å" in room.figures.text()
+    assert sum(room.histogram.bars.opts["height"]) == pytest.approx(100, abs=2.1)
+
+
+def test_a_network_is_trained_on_the_halves_and_chosen(qtbot, dock, layers):
+    room = dock.single
+    dock.halves.second.setCurrentIndex(0)
+    room.train_button.click()
+    assert "choose half 2" in room.message.text()
+    dock.halves.second.setCurrentText("half_map_2")
+    dock.mask.setCurrentText("mask")
+    for name, value in (("steps", 2), ("width", 2)):
+        room.train_form.widgets[name].value = value
+    room.train_button.click()
+    done(qtbot, room.work)
+    assert room.models.currentText() == "half_map_1 resolution"
+    assert room.models.count() == 2, "the shipped one stays on offer"
+
+
 # ------------------------------------------------------------------ parts
 
 
 def test_the_box_follows_the_layers(model, qtbot):
-    box = MaskBox(model)
+    box = LayerBox(model, is_mask, "made")
     qtbot.addWidget(box)
-    assert (box.count(), box.layer(), box.volume()) == (1, None, None)
+    assert (box.count(), box.layer(), box.volume_or_none()) == (1, None, None)
     image = model.add_image(np.zeros((3, 4, 5)), name="a")
     labels = model.add_labels(np.zeros((3, 4, 5), int), name="b")
     model.add_image(np.zeros((4, 5)), name="flat")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from napari_cryonet.cli import resolution_network
 from napari_cryonet.cli.applying import ApplyFiles
 from napari_cryonet.cli.console import working
 from napari_cryonet.cli.options import FILES, CommonFiles, chosen, options_of
@@ -72,10 +73,11 @@ class LocalFiles(ApplyFiles):
 
 def app() -> App:
     """Return the commands."""
-    made = App(name="resolution", help="Resolution of two half maps.", sort_key=10)
+    made = App(name="resolution", help="Resolution of half maps, and of a single map.", sort_key=10)
     start = "Usage: cryonet resolution"
     made.command(fsc, usage=f"{start} fsc {_HALVES} [--output FILE]... [OPTIONS]\n")
     made.command(local, usage=f"{start} local {_HALVES} --output FILE [OPTIONS]\n")
+    resolution_network.add_to(made)
     return made
 
 

@@ -6,6 +6,13 @@ from typing import Literal
 
 from napari_cryonet.settings import Settings, setting
 
+_LEAST_RADIUS, _LEAST_VOXELS = 12.5, 8.0
+
+
+def window_radius(voxel: float) -> float:
+    """Return the radius in Å of the window that suits voxels of so many Å."""
+    return max(_LEAST_RADIUS, _LEAST_VOXELS * voxel)
+
 
 class Masking(Settings):
     """How a mask is made where none is given."""

@@ -1,4 +1,4 @@
-"""The Resolution dock: two halves, their FSC, their local resolution, and both as files."""
+"""The Resolution dock: the FSC and the local resolution of two halves, or one map by a network."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import napari
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.dock import Dock, scrolling, text_label
 from napari_cryonet.gui.form import SettingsForm
-from napari_cryonet.gui.mask_box import MaskBox
+from napari_cryonet.gui.layer_box import LayerBox, is_mask
 from napari_cryonet.gui.resolution_layer import Found, Pair, dress, save_chimerax, surface
 from napari_cryonet.gui.resolution_panes import CurvesPane, SpreadPane
+from napari_cryonet.gui.resolution_room import ResolutionRoom
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.gui.widgets.halves import HalvesPicker
@@ -30,6 +39,7 @@ from napari_cryonet.types.fsc import Fsc
 
 _FSC, _LOCAL = "FSC of ", "Local resolution of "
 _MASK = tuple(Masking.model_fields)
+_MADE = "made from the halves, as below"
 _WIDTH, _GAP = 400, 8
 
 
@@ -47,6 +57,8 @@ class ResolutionWidget(Dock):
     ----------
     found
         The newest local resolution, None before the first.
+    single
+        What is done with a single map.
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, jobs: Runner | None = None) -> None:
@@ -56,8 +68,9 @@ class ResolutionWidget(Dock):
         self._pairs: dict[Work, Pair] = {}
         self.halves = HalvesPicker(napari_viewer)
         self.halves.more_button.hide()
-        self.mask = MaskBox(napari_viewer)
+        self.mask = LayerBox(napari_viewer, is_mask, _MADE)
         self.mask.setToolTip("A mask layer, or one that is made from the average of the halves")
+        self.single = ResolutionRoom(napari_viewer, self.halves, self.mask, jobs)
         self.fsc_form = SettingsForm(FscSettings)
         self.local_form = SettingsForm(self.method.settings("apply"), hidden=_MASK)
         self.curves, self.spread = CurvesPane(), SpreadPane()
@@ -74,7 +87,7 @@ class ResolutionWidget(Dock):
         self.curves_button.clicked.connect(self._on_save_curves)
         self.surface_button.clicked.connect(self._on_surface)
         self.script_button.clicked.connect(self._on_script)
-        self.mask.currentIndexChanged.connect(self._on_mask)
+        self.mask.changed.connect(self._on_mask)
 
     def measure(self) -> Work:
         """Put the FSC of the halves into the queue.
@@ -185,7 +198,7 @@ class ResolutionWidget(Dock):
             raise DataError("Resolution is measured between two half maps; choose half 2 as well.")
         first, second = given.values()
         check_halves(first, second)
-        return (first, second), self.mask.volume()
+        return (first, second), self.mask.volume_or_none()
 
     def _newest(self) -> Found:
         """Return the newest local resolution."""
@@ -241,18 +254,22 @@ class ResolutionWidget(Dock):
         page.addLayout(_row(self.local_button, self.save_button))
         page.addWidget(self.spread)
         page.addLayout(_row(self.surface_button, self.script_button))
+        page.addLayout(self.job_view)
         page.addStretch()
+        tabs = QTabWidget()
+        tabs.addTab(scrolling(inside), "From half maps")
+        tabs.addTab(scrolling(self.single), "From one map")
         layout = QVBoxLayout(self)
         summary = text_label()
         summary.setText(
-            "How fine the detail of two half maps is: as a whole, and around each voxel."
+            "How fine the detail of a map is: as a whole, and around each voxel. Two half maps are "
+            "measured; from one map it is estimated."
         )
         layout.addWidget(summary)
         layout.addWidget(self.halves)
         layout.addLayout(mask)
-        layout.addWidget(scrolling(inside), 1)
+        layout.addWidget(tabs, 1)
         layout.addWidget(self.message)
-        layout.addLayout(self.job_view)
         self.setMinimumWidth(_WIDTH)
 
 

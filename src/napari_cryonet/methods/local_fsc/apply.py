@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.local_fsc.filtered import by_filtering
 from napari_cryonet.methods.local_fsc.settings import ApplySettings
-from napari_cryonet.methods.local_fsc.shells import Bands, places
 from napari_cryonet.methods.local_fsc.windowed import by_windows
+from napari_cryonet.nn.bands import Bands
 from napari_cryonet.nn.device import choose, memory_errors
+from napari_cryonet.nn.filtering import by_filtering
+from napari_cryonet.nn.lattice import everywhere, places
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.signal.fsc import measure
 from napari_cryonet.signal.halves import are_masked, check_halves, mask_of
@@ -87,8 +88,8 @@ def apply(
     bands = Bands.of(first.shape, size, radius, settings.coarsest)
     frequency = _measured((first, second), radius, bands, inside, settings, report)
     result = np.empty(first.shape, np.float32) if into is None else into
-    step = settings.spacing()
-    for number, plane in enumerate(_everywhere(frequency, first.shape, step)):
+    axes = [places(count, settings.spacing()).numpy() for count in first.shape]
+    for number, plane in enumerate(everywhere(frequency, first.shape, axes)):
         result[number] = np.where(inside[number], 1 / plane, np.nan)
     values = np.asarray(result[inside])
     if settings.outside != "nan":
@@ -151,25 +152,6 @@ def _measured(
     result = np.full(near.shape, bands.centres[-1], np.float32)
     result[near] = found.cpu()
     return result
-
-
-def _everywhere(
-    frequency: NDArray[np.float32], shape: tuple[int, ...], step: int
-) -> Iterator[NDArray[np.float32]]:
-    """Yield the planes of the frequencies at all voxels, interpolated between the places."""
-    z, y, x = (_between(count, step) for count in shape)
-    for row in z:
-        used = np.flatnonzero(row)
-        plane = np.tensordot(row[used], frequency[used], 1)
-        yield y @ plane @ x.T
-
-
-def _between(count: int, step: int) -> NDArray[np.float32]:
-    """Return the matrix, ``(voxels, places)``, that interpolates along an axis."""
-    known = places(count, step).numpy()
-    unit = np.eye(len(known), dtype=np.float32)
-    columns = [np.interp(np.arange(count), known, row) for row in unit]
-    return np.stack(columns, 1).astype(np.float32)
 
 
 def _rounded(value: float) -> float:

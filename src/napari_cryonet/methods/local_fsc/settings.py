@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from napari_cryonet.settings import setting
-from napari_cryonet.signal.resolution_settings import Masking
-
-LEAST_RADIUS, LEAST_VOXELS = 12.5, 8.0
-"""The smallest radius of the window by default, in Å and in voxels."""
+from napari_cryonet.signal.resolution_settings import Masking, window_radius
 
 
 class ApplySettings(Masking):
@@ -57,7 +54,7 @@ class ApplySettings(Masking):
 
     def window(self, voxel: float) -> float:
         """Return the radius of the window in Å for voxels of so many Å."""
-        return self.radius or max(LEAST_RADIUS, LEAST_VOXELS * voxel)
+        return self.radius or window_radius(voxel)
 
     def spacing(self) -> int:
         """Return the distance of the places in voxels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from napari_cryonet.methods.local_fsc.shells import Bands, Falling, Shape
+from napari_cryonet.nn.bands import Bands, Falling, Shape
 from napari_cryonet.reporting import Tick
 from napari_cryonet.types.volume import ZYX
 
@@ -92,5 +92,5 @@ def _shells(box: Shape, size: ZYX, bands: Bands) -> torch.Tensor:
     frequency = (z.square()[:, None, None] + y.square()[:, None] + x.square()).sqrt()
     often = torch.full_like(x, 2.0)
     often[0] = often[-1] = 1.0
-    profiles = [bands.profile(frequency, centre).square() * often for centre in bands.centres]
+    profiles = [band.profile(frequency).square() * often for band in bands.shells]
     return torch.stack([profile.flatten() for profile in profiles], 1)

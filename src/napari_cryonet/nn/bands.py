@@ -1,9 +1,10 @@
-"""What both ways share: the shells, the places, and where the correlation falls off."""
+"""Bands of spatial frequency, and where correlations in them fall off."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -18,6 +19,24 @@ _COARSEST, _LEAST = 2.4, 2.0
 """Of radii, and of shells of the whole box: where the first shell is."""
 
 _ADAPTED = 2.5  # a window is at least so many times as large as what is looked for in it
+
+
+class Band(NamedTuple):
+    """A shell in Fourier space with a cosine profile.
+
+    Parameters
+    ----------
+    centre, half_width
+        In 1/Å.
+    """
+
+    centre: float
+    half_width: float
+
+    def profile(self, frequency: torch.Tensor) -> torch.Tensor:
+        """Return the amplitude with which the band passes frequencies in 1/Å."""
+        away = (frequency - self.centre).abs() / self.half_width
+        return torch.where(away < 1, torch.cos(away * (math.pi / 2)), torch.zeros_like(away))
 
 
 @dataclass(frozen=True)
@@ -59,10 +78,10 @@ class Bands:
         centres = tuple(first + number * step for number in range(count))
         return cls(centres, _WIDTH / radius)
 
-    def profile(self, frequency: torch.Tensor, centre: float) -> torch.Tensor:
-        """Return the amplitude with which a shell passes frequencies in 1/Å."""
-        away = (frequency - centre).abs() / self.half_width
-        return torch.where(away < 1, torch.cos(away * (math.pi / 2)), torch.zeros_like(away))
+    @property
+    def shells(self) -> tuple[Band, ...]:
+        """The shells one by one."""
+        return tuple(Band(centre, self.half_width) for centre in self.centres)
 
 
 class Falling:
@@ -116,8 +135,3 @@ class Falling:
 def window(radius: float, centre: float) -> float:
     """Return the radius of the window for a shell: larger for coarse ones, in Å."""
     return max(radius, _ADAPTED / centre)
-
-
-def places(count: int, step: int) -> torch.Tensor:
-    """Return where along an axis it is measured, in voxels, as far from both of its ends."""
-    return torch.arange((count - 1) % step // 2, count, step)
