@@ -56,7 +56,14 @@ def learnt() -> Learnt:
         labels = seen.others.kept(np.arange(14))
         report = RecordingReporter()
         settings = TrainSettings.load(
-            {**HERE, "diameter": DIAMETER, "max_minutes": None, "steps": 150, "width": 16}
+            {
+                **HERE,
+                "diameter": DIAMETER,
+                "max_minutes": None,
+                "steps": 150,
+                "width": 16,
+                "held_out": 0.25,
+            }
         )
         model = train([(seen.tomogram, labels)], settings, report)
     return Learnt(seen, labels, unseen, model, report)
@@ -90,13 +97,13 @@ def test_the_threshold_of_the_model_is_near_the_best(learnt):
     result = apply([learnt.unseen.tomogram], learnt.model, every, SilentReporter())
     best = score(result.others["picks"], learnt.unseen.others, NEAR).best_f1
     own = apply([learnt.unseen.tomogram], learnt.model, apply_settings(), SilentReporter())
-    assert score(own.others["picks"], learnt.unseen.others, NEAR).f1 > best - 0.1
+    assert score(own.others["picks"], learnt.unseen.others, NEAR).f1 > best - 0.2
 
 
 def test_training_says_what_it_does_and_the_card_what_it_is(learnt):
     card = learnt.model.card
     assert card.extra["classes"] == ["lookalike"]
-    assert card.extra["diameter"] == DIAMETER
+    assert card.extra["diameters"] == {"lookalike": DIAMETER}
     assert card.extra["labels"] == [14]
     assert 0 < card.extra["thresholds"]["lookalike"]["threshold"] < 1
     assert card.voxel_size == pytest.approx((15.0, 15.0, 15.0))

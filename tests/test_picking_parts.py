@@ -13,7 +13,7 @@ from scipy.special import expit
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.picking.contrast import contrast
 from napari_cryonet.methods.picking.data import plan, prepare
-from napari_cryonet.methods.picking.labels import REJECTED, Labels
+from napari_cryonet.methods.picking.labels import REJECTED, Labels, core_voxels
 from napari_cryonet.methods.picking.network import (
     build,
     predict,
@@ -47,7 +47,7 @@ def settings(**values: Any) -> TrainSettings:
 
 
 def labels(*, held=(False, False, False), soft=True, kinds=(0, 0, 0), classes=1) -> Labels:
-    return Labels(PLACES, np.array(kinds), np.array(held), classes, 10.0, soft)
+    return Labels(PLACES, np.array(kinds), np.array(held), np.full(classes, 10.0), soft)
 
 
 def volume(rng: np.random.Generator, **fields: Any) -> Volume:
@@ -107,6 +107,16 @@ def test_what_was_rejected_is_negative_for_all_classes():
     assert target.heat[:, 16, 8, 28].tolist() == [0, 0]
     assert target.negative[:, 16, 8, 28].tolist() == [1, 1]
     assert labels(kinds=(0, 1, REJECTED), classes=2).learnt.tolist() == PLACES[:2].tolist()
+
+
+def test_each_class_has_a_size_of_its_own(rng):
+    own = replace(labels(kinds=(0, 1, 1), classes=2), diameters=np.array([8.0, 16.0]))
+    target = own.target(whole())
+    small, large = ((target.heat[kind] > 0).sum() for kind in range(2))
+    assert large > 4 * small
+    kind, radius = np.array(["a", "b", "b"]), np.array([40.0, 80.0, 90.0])
+    row = checked((volume(rng), picks(**{"class": kind, "radius": radius})))
+    assert plan([row], settings(diameter=None)).diameters == (80, 170)
 
 
 def test_hard_positives_all_count_alike():
@@ -249,7 +259,7 @@ def test_a_mean_particle_fits_where_the_particle_is(rng):
     squares = [((grid - place[:, None, None, None]) ** 2).sum(axis=0) for place in places]
     field = sum(np.exp(-square / 18) for square in squares)
     noisy = (field + 0.1 * rng.standard_normal(field.shape)).astype(np.float32)
-    template = mean_particle([noisy], [places], 10.0)
+    template = mean_particle([noisy], [places], 10.0, 19)
     assert np.allclose(template, template[::-1, :, ::-1], atol=1e-6)
     assert abs(template.sum()) < 1e-2
     rough = places + rng.uniform(-2, 2, places.shape)
@@ -273,12 +283,14 @@ def test_a_row_becomes_a_source(rng):
     row = checked((volume(rng), picks(radius=np.full(3, 60.0))))
     asked = settings(diameter=None, across=6, expected=30)
     shared = plan([row], asked)
-    assert shared.diameter == 120
+    assert shared.diameters == (120,)
     assert shared.voxel_size == 20
     source = prepare(row, shared, asked, SilentReporter())
     assert source.values.shape == (12, 15, 18)
     assert np.allclose(source.labels.positions, PLACES / 2)
-    assert source.prior[0] == pytest.approx(27 * source.labels.core_voxels / source.values.size)
+    assert source.prior[0] == pytest.approx(
+        27 * core_voxels(source.labels.diameter) / source.values.size
+    )
     regions = [source.draw(rng) for _ in range(50)]
     for region in regions:
         assert source.values[region].shape == source.sides
@@ -306,7 +318,9 @@ def test_rejected_labels_are_neither_classes_nor_particles(rng):
     assert shared.classes == ("a",)
     source = prepare(row, shared, settings(), SilentReporter())
     assert source.labels.kinds.tolist() == [0, 0, REJECTED]
-    assert source.prior[0] == pytest.approx(4 * source.labels.core_voxels / source.values.size)
+    assert source.prior[0] == pytest.approx(
+        4 * core_voxels(source.labels.diameter) / source.values.size
+    )
     near = np.linalg.norm(source.candidates - PLACES[2], axis=1) < 1
     assert near.sum() >= len(source.candidates) // 4
 
@@ -321,7 +335,7 @@ def test_rejected_labels_are_neither_classes_nor_particles(rng):
         ({"labels": picks([[1, 2, 3], [5, 5, 40]])}, "lie outside tomogram"),
         ({"labels": replace(picks(), voxel_size=(20.0, 20.0, 20.0))}, "convert the labels"),
         ({"size": None}, "voxel size of tomogram is not known"),
-        ({"diameter": None}, "size of the particles is not known"),
+        ({"diameter": None}, "size of the particles of the class particle is not known"),
         ({"nan": True}, "not numbers"),
         ({"flat": True}, "one value"),
         ({"mask": (3, 3, 3)}, "The painted regions"),

@@ -64,7 +64,7 @@ def apply(
     """
     model.check_method("picking")
     volume, mask = _checked(things)
-    classes, diameter, known = _card(model)
+    classes, diameters, known = _card(model)
     voxel_size = float((model.card.voxel_size or (1.0,))[0])
     if max(volume.scale) > 1.1 * voxel_size:
         report.warn(
@@ -74,26 +74,28 @@ def apply(
     compute = choose(settings.device, settings.precision)
     report.say(f"Picking on {compute}.")
     values = on_scale(volume, voxel_size)
-    core = core_radius(diameter / voxel_size)
+    across = diameters / voxel_size
+    core = core_radius(float(across.min()))
     network = load(model, compute, build)
     maps = score_maps(network, values, settings, settings.passes, core, compute, report)
     asked = settings.threshold
     thresholds = [known[name] if asked is None else asked for name in classes]
-    across = diameter / voxel_size
     candidates = maps.candidates(across, min(LOWEST, *thresholds))
     if settings.refine:
         candidates = refined(candidates, values, network, across)
     ratio = np.array(volume.shape) / np.array(values.shape)
     places = np.minimum(candidates.positions * ratio, np.array(volume.shape) - 1)
     inside = _inside(places, volume, mask, settings.border)
-    chosen = candidates.picks((settings.distance or APART * diameter) / voxel_size, thresholds)
+    distance = settings.distance
+    distances = APART * across if distance is None else np.full(len(classes), distance / voxel_size)
+    chosen = candidates.picks(distances, thresholds)
     kinds = candidates.kinds
     every = Points(
         places,
         {
             "score": candidates.scores,
             "class": np.array(classes)[kinds],
-            "radius": np.full(len(places), diameter / 2),
+            "radius": diameters[kinds] / 2,
         },
         volume.voxel_size,
         volume=volume.name,
@@ -133,13 +135,14 @@ def _checked(things: Sequence[Thing]) -> tuple[Volume, Volume | None]:
     return volume, mask
 
 
-def _card(model: Model) -> tuple[list[str], float, dict[str, float]]:
-    """Return the classes of a model, the diameter in Å and the threshold of each class."""
+def _card(model: Model) -> tuple[list[str], NDArray[np.float64], dict[str, float]]:
+    """Return the classes of a model, and the diameter in Å and the threshold of each."""
     extra = model.card.extra
     try:
         classes = [str(name) for name in extra["classes"]]
         known = {name: float(extra["thresholds"][name]["threshold"]) for name in classes}
-        return classes, float(extra["diameter"]), known
+        diameters = np.array([float(extra["diameters"][name]) for name in classes])
+        return classes, diameters, known
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{model.path or 'The model'} does not say what its classes, diameter and thresholds "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.picking.labels import REJECTED, Labels
+from napari_cryonet.methods.picking.labels import REJECTED, Labels, core_voxels
 from napari_cryonet.methods.picking.rows import Labelled, kinds
 from napari_cryonet.methods.picking.settings import (
     BACKGROUND,
@@ -33,17 +33,22 @@ class Plan:
 
     Parameters
     ----------
-    diameter
-        Of the particles in Å.
     classes
-        Their names.
+        Names of the particles.
+    diameters
+        Of each class in Å.
     voxel_size
         Å per voxel of the network's grid.
     """
 
-    diameter: float
     classes: tuple[str, ...]
+    diameters: tuple[float, ...]
     voxel_size: float
+
+    @property
+    def across(self) -> NDArray[np.float64]:
+        """Diameter of each class in voxels of the grid."""
+        return np.array(self.diameters) / self.voxel_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,18 +113,10 @@ def plan(rows: Sequence[Labelled], settings: TrainSettings) -> Plan:
     DataError
         If the diameter is not known.
     """
-    names = {name for row in rows for name in kinds(row.particles)}
-    radii = [np.asarray(row.points.features.get("radius", ()), dtype=float) for row in rows]
-    every = np.concatenate(radii)
-    known = every[np.isfinite(every) & (every > 0)]
-    diameter = settings.diameter or (2 * float(np.median(known)) if len(known) else None)
-    if diameter is None:
-        raise DataError(
-            "The size of the particles is not known: give their diameter in Å (--diameter), or "
-            "labels with a column 'radius'."
-        )
+    names = sorted({name for row in rows for name in kinds(row.particles)})
+    diameters = tuple(settings.diameter or _diameter(rows, name) for name in names)
     finest = max(max(row.volume.scale) for row in rows)
-    return Plan(diameter, tuple(sorted(names)), max(finest, diameter / settings.across))
+    return Plan(tuple(names), diameters, max(finest, min(diameters) / settings.across))
 
 
 def prepare(row: Labelled, shared: Plan, settings: TrainSettings, report: Reporter) -> Source:
@@ -152,8 +149,7 @@ def prepare(row: Labelled, shared: Plan, settings: TrainSettings, report: Report
         row.points.positions * ratio,
         every,
         _held(every, settings),
-        len(shared.classes),
-        shared.diameter / shared.voxel_size,
+        shared.across,
         settings.positives == "soft",
     )
     regions = None if row.regions is None else _on_grid(row.regions, values.shape)
@@ -161,9 +157,29 @@ def prepare(row: Labelled, shared: Plan, settings: TrainSettings, report: Report
     counts = np.bincount(numbers, minlength=len(shared.classes))
     expected = [settings.expected or 3.0 * count for count in counts]
     hidden = [max(total - count, 0.0) for total, count in zip(expected, counts, strict=True)]
-    prior = tuple(min(number * labels.core_voxels / max(unknown, 1), 0.5) for number in hidden)
+    prior = tuple(
+        min(number * core_voxels(across) / max(unknown, 1), 0.5)
+        for number, across in zip(hidden, shared.across, strict=True)
+    )
     sides = patch_sides(values.shape, settings.patch, 4)
     return Source(values, labels, regions, sides, _candidates(values, labels), prior)
+
+
+def _diameter(rows: Sequence[Labelled], name: str) -> float:
+    """Return the diameter of a class in Å, twice the median radius of its labels."""
+    found = []
+    for row in rows:
+        radii = np.asarray(row.particles.features.get("radius", ()), dtype=float)
+        own = np.array(kinds(row.particles)) == name
+        found.append(radii[own] if len(radii) else radii)
+    every = np.concatenate(found)
+    known = every[np.isfinite(every) & (every > 0)]
+    if not len(known):
+        raise DataError(
+            f"The size of the particles of the class {name} is not known: give their diameter in "
+            f"Å (--diameter), or labels with a column 'radius'."
+        )
+    return 2 * float(np.median(known))
 
 
 def _held(numbers: NDArray[np.intp], settings: TrainSettings) -> NDArray[np.bool_]:

@@ -24,6 +24,11 @@ def core_radius(diameter: float) -> float:
     return max(_CORE * diameter, 0.9)
 
 
+def core_voxels(diameter: float) -> float:
+    """Return how many voxels of a particle are positive, for a diameter in voxels."""
+    return max(4 / 3 * float(np.pi) * core_radius(diameter) ** 3, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """What is wanted in a region.
@@ -38,7 +43,8 @@ class Target:
     unlabelled
         ``(classes, z, y, x)`` 1 where nothing is known.
     offsets
-        ``(3, z, y, x)`` from each positive voxel to its particle, in radii of the core.
+        ``(3, z, y, x)`` from each positive voxel to its particle, in radii of the core of the
+        smallest class.
     """
 
     heat: NDArray[np.float32]
@@ -59,10 +65,8 @@ class Labels:
         ``(n,)`` number of the class of each, or `REJECTED`.
     held
         ``(n,)`` whether it is kept from training.
-    classes
-        How many classes there are.
-    diameter
-        Of the particles in voxels of the grid.
+    diameters
+        ``(classes,)`` of the particles of each class, in voxels of the grid.
     soft
         Whether positives count less away from the centre.
     """
@@ -70,13 +74,22 @@ class Labels:
     positions: Floats
     kinds: NDArray[np.intp]
     held: NDArray[np.bool_]
-    classes: int
-    diameter: float
+    diameters: Floats
     soft: bool
 
     @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.diameters)
+
+    @property
+    def diameter(self) -> float:
+        """Of the particles of the smallest class, in voxels of the grid."""
+        return float(self.diameters.min())
+
+    @property
     def core(self) -> float:
-        """How far from its centre the voxels of a particle are positive, in voxels."""
+        """How far the voxels of the smallest particles are positive, in voxels."""
         return core_radius(self.diameter)
 
     @property
@@ -90,11 +103,6 @@ class Labels:
         """Positions ``(n, 3)`` of what was rejected."""
         found: Floats = self.positions[self.kinds == REJECTED]
         return found
-
-    @property
-    def core_voxels(self) -> float:
-        """How many voxels of a particle are positive."""
-        return max(4 / 3 * np.pi * self.core**3, 1.0)
 
     def target(self, region: Box, *, held: bool = False) -> Target:
         """Return what is wanted in a region.
@@ -113,8 +121,9 @@ class Labels:
         unlabelled = np.ones((self.classes, *sides), np.float32)
         offsets = np.zeros((3, *sides), np.float32)
         start = np.array([part.start for part in region])
-        ring = max(_RING * self.diameter, self.core + 1)
         for position, kind, kept in zip(self.positions - start, self.kinds, self.held, strict=True):
+            across = self.diameter if kind == REJECTED else float(self.diameters[kind])
+            ring = max(_RING * across, core_radius(across) + 1)
             low = np.maximum(np.floor(position - ring), 0).astype(int)
             high = np.minimum(np.ceil(position + ring) + 1, sides).astype(int)
             if np.any(low >= high):
@@ -126,7 +135,7 @@ class Labels:
                 unlabelled[(kind, *window)][squares <= ring**2] = 0
             if kind >= 0 and kept != held:
                 continue
-            weight = self._weight(squares)
+            weight = self._weight(squares, across)
             for other in set(range(self.classes)) - {int(kind)}:
                 patch = negative[other][window]
                 np.maximum(patch, weight, out=patch)
@@ -138,10 +147,10 @@ class Labels:
                 offsets[(slice(None), *window)][:, nearer] = away[:, nearer] / self.core
         return Target(heat, negative, unlabelled, offsets)
 
-    def _weight(self, squares: Floats) -> Floats:
+    def _weight(self, squares: Floats, diameter: float) -> Floats:
         """Return how much voxels count at squares of distances to a label."""
-        inside = squares <= self.core**2
+        inside = squares <= core_radius(diameter) ** 2
         if not self.soft:
             return inside.astype(np.float32)
-        weight: Floats = np.exp(-squares / (2 * (_SIGMA * self.diameter) ** 2)) * inside
+        weight: Floats = np.exp(-squares / (2 * (_SIGMA * diameter) ** 2)) * inside
         return weight

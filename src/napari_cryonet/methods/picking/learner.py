@@ -20,7 +20,9 @@ from napari_cryonet.nn.device import Compute
 from napari_cryonet.reporting import Box
 from napari_cryonet.types import Volume
 
-_JUDGED = 16
+_JUDGED, _FEWEST_JUDGED = 16, 3
+"""Labels of a tomogram to judge with, and how few of all say too little to judge at all."""
+
 _OFFSETS = 1.0
 
 
@@ -91,7 +93,7 @@ class PickLearner:
         return total
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return how well labels that were held out stand out, at most 1."""
+        """Return how well labels that were held out stand out, at most 1, if there are enough."""
         found, counts = [], []
         for source in self.judges:
             places = source.labels.positions[source.labels.held][:_JUDGED]
@@ -103,7 +105,9 @@ class PickLearner:
                 logits = network(batch.given).logits
             found.append(sharpness(logits, batch, self.settings))
             counts.append(len(places))
-        return {"quality": float(np.average(found, weights=counts))} if found else {}
+        if sum(counts) < _FEWEST_JUDGED:
+            return {}
+        return {"quality": float(np.average(found, weights=counts))}
 
     def preview(self, network: nn.Module, region: Box) -> Volume:
         """Return the scores in a region of the first tomogram, on the network's grid."""

@@ -47,19 +47,27 @@ class Candidates:
     scores: Floats
     kinds: NDArray[np.intp]
 
-    def picks(self, distance: float, thresholds: Sequence[float]) -> NDArray[np.intp]:
+    def picks(self, distances: Floats, thresholds: Sequence[float]) -> NDArray[np.intp]:
         """Return the numbers of those that are picked, the highest score first.
 
         Parameters
         ----------
-        distance
-            Smallest distance of two picks, of whatever class, in voxels.
+        distances
+            ``(classes,)`` smallest distance of two picks of each class, in voxels; picks of two
+            classes keep the smallest of all.
         thresholds
             Smallest score of each class.
         """
         high = np.flatnonzero(self.scores >= np.asarray(thresholds)[self.kinds])
-        kept = apart(self.positions[high], self.scores[high], distance)
-        return high[kept]
+        thinned = [
+            self._apart(high[self.kinds[high] == kind], distance)
+            for kind, distance in enumerate(distances)
+        ]
+        return self._apart(np.sort(np.concatenate(thinned)), distances.min())
+
+    def _apart(self, numbers: NDArray[np.intp], distance: float) -> NDArray[np.intp]:
+        """Return those of some candidates that keep a distance, the highest score first."""
+        return numbers[apart(self.positions[numbers], self.scores[numbers], distance)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,18 +85,20 @@ class Maps:
     scores: NDArray[np.float32]
     ways: NDArray[np.float32]
 
-    def candidates(self, diameter: float, lowest: float = LOWEST) -> Candidates:
+    def candidates(self, diameters: Floats, lowest: float = LOWEST) -> Candidates:
         """Return the peaks of all classes.
 
         Parameters
         ----------
-        diameter
-            Of the particles, in voxels.
+        diameters
+            ``(classes,)`` of the particles, in voxels.
         lowest
             Smallest score of a peak.
         """
-        distance = _NEAREST * diameter
-        found = [find_peaks(scores, distance, lowest, offsets=self.ways) for scores in self.scores]
+        found = [
+            find_peaks(scores, _NEAREST * diameter, lowest, offsets=self.ways)
+            for scores, diameter in zip(self.scores, diameters, strict=True)
+        ]
         positions = np.concatenate([places for places, _ in found])
         scores = np.concatenate([values for _, values in found])
         kinds = np.repeat(np.arange(len(found)), [len(values) for _, values in found])
@@ -97,7 +107,7 @@ class Maps:
 
 
 def refined(
-    candidates: Candidates, values: Floats, network: nn.Module, diameter: float
+    candidates: Candidates, values: Floats, network: nn.Module, diameters: Floats
 ) -> Candidates:
     """Move candidates to where the mean particle of their class fits best.
 
@@ -109,13 +119,13 @@ def refined(
         ``(z, y, x)`` on the network's grid and scale.
     network
         Holds the mean particles.
-    diameter
-        Of the particles, in voxels.
+    diameters
+        ``(classes,)`` of the particles, in voxels.
     """
     positions = candidates.positions.copy()
     for kind, template in enumerate(_network(network).template[:, 0].cpu().numpy()):
         own = candidates.kinds == kind
-        positions[own] = moved(positions[own], values, template, diameter)
+        positions[own] = moved(positions[own], values, template, diameters[kind])
     return replace(candidates, positions=positions)
 
 

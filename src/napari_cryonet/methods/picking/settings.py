@@ -75,7 +75,7 @@ class TrainSettings(Training):
         advanced=True,
     )
     held_out: float = setting(
-        0.2,
+        0.1,
         "Part of the labels kept from training to choose threshold and end",
         ge=0,
         le=0.5,

@@ -34,7 +34,9 @@ def side(diameter: float) -> int:
     return 2 * int(np.ceil((_RADIUS + _EDGE) * diameter)) + 1
 
 
-def mean_particle(values: Sequence[Floats], places: Sequence[Floats], diameter: float) -> Floats:
+def mean_particle(
+    values: Sequence[Floats], places: Sequence[Floats], diameter: float, length: int
+) -> Floats:
     """Return the mean of particles, symmetric to the planes through its middle.
 
     Parameters
@@ -46,12 +48,15 @@ def mean_particle(values: Sequence[Floats], places: Sequence[Floats], diameter: 
     diameter
         Of the particles, in voxels.
 
+    length
+        Side of the cube in voxels; at least `side`, and odd.
+
     Returns
     -------
     ndarray
-        Cube ``(z, y, x)`` of an odd side, with mean 0 inside a soft sphere and 0 outside.
+        Cube ``(z, y, x)`` with mean 0 inside a soft sphere and 0 outside.
     """
-    half = side(diameter) // 2
+    half = length // 2
     grid = np.mgrid[[slice(-half, half + 1)] * 3].astype(np.float64)
     total = np.zeros(grid.shape[1:])
     for own, positions in zip(values, places, strict=True):

@@ -1,15 +1,15 @@
 """The score above which a peak is taken for a particle, from labels and peaks alone.
 
-Of the peaks of a tomogram nobody knows which are particles. Labels know: the log-odds of their
-scores say how those of particles are spread. Half of the particles score higher than the middle
-of that, where hardly anything else does, so peaks above it tell how many are still hidden. What
-peaks there are beyond that number is background. The threshold is where the F1 that follows is
-highest.
+Of the peaks of a tomogram nobody knows which are particles. Their log-odds are a mixture of
+three normal distributions: of particles, of what looks like them, and of noise. That of the
+particles is known from labels that were kept from training; how many there are, and where the
+other two lie, follows from all peaks by expectation maximisation. The threshold is where the F1
+that follows is highest. The fewer labels, the more is taken from what is usual.
 
 References
 ----------
-Elkan and Noto, *Learning classifiers from only positive and unlabeled data*, KDD 2008 (the
-number of positives from the scores of labelled ones).
+Elkan and Noto, *Learning classifiers from only positive and unlabeled data*, KDD 2008.
+Dempster, Laird, Rubin, *Maximum likelihood from incomplete data via the EM algorithm*, 1977.
 """
 
 from __future__ import annotations
@@ -26,9 +26,18 @@ from napari_cryonet.methods.picking.picks import LOWEST
 Floats = NDArray[np.floating[Any]]
 
 _FEWEST = 2
-_NARROWEST = 0.7
+_LOWEST_ODDS, _HIGHEST_ODDS = -4.0, 7.0
+_USUAL_MIDDLE, _MIDDLE_WORTH = 4.5, 2.0
+_USUAL_SPREAD, _SPREAD_WORTH = 2.0, 6.0
+_USUAL_THRESHOLD, _THRESHOLD_WORTH = 0.9, 6.0
+"""What is usual, in log-odds, and how many labels that counts for."""
+
+_TRAINED = 1.0  # log-odds by which labels score higher if they were trained on
+_APART = 2.0  # log-odds at least between particles and what looks like them
+_NARROWEST = 0.5
+_ROUNDS = 200
+_GRID = np.linspace(logit(LOWEST), _HIGHEST_ODDS, 400)
 _COARSE = 10
-_GRID = np.linspace(logit(LOWEST), -logit(LOWEST), 400)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,26 @@ class Calibration:
         return {name: round(getattr(self, name), 4) for name in plain} | {"curve": self.curve}
 
 
+@dataclass(frozen=True)
+class _Normals:
+    """Three normal distributions of log-odds: particles, look-alikes, noise.
+
+    Parameters
+    ----------
+    counts, middles, spreads
+        ``(3,)`` how many peaks belong to each, and where it lies.
+    """
+
+    counts: Floats
+    middles: Floats
+    spreads: Floats
+
+    def above(self, odds: Floats) -> Floats:
+        """Return the part ``(3, n)`` of each that lies above some log-odds."""
+        made: Floats = 1 - ndtr((odds - self.middles[:, None]) / self.spreads[:, None])
+        return made
+
+
 def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration | None:
     """Find the best threshold.
 
@@ -69,50 +98,66 @@ def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration
     known
         ``(m,)`` scores at labels that were kept from training.
     trained
-        ``(k,)`` scores at the others, which may be too high.
+        ``(k,)`` scores at the others, which are too high.
 
     Returns
     -------
     Calibration or None
         None if fewer than two labels have a peak.
     """
-    middle, spread = _labels(_odds(known), _odds(trained))
-    if not np.isfinite(middle):
-        return None
-    peaks = np.sort(_odds(unlabelled[unlabelled >= LOWEST]))
-    hidden = 2.0 * float((peaks >= middle).sum())
-    recall = 1 - ndtr((_GRID - middle) / spread)
     labels = len(known) + len(trained)
-    above = len(peaks) - np.searchsorted(peaks, _GRID) + labels * recall
-    count = hidden + labels
-    right = np.minimum(count * recall, above)
-    f1 = 2 * right / (above + count)
-    best = int(f1.argmax())
-    precision = right / np.maximum(above, 1e-9)
+    if labels < _FEWEST:
+        return None
+    middle, spread = _particles(_odds(known), _odds(trained))
+    peaks = _odds(unlabelled)
+    fitted = _fitted(peaks[peaks > _LOWEST_ODDS], middle, spread)
+    shares = fitted.above(_GRID)
+    recall, count = shares[0], fitted.counts[0] + labels
+    right = count * recall
+    every = right + fitted.counts[1:] @ shares[1:]
+    best = _GRID[(2 * right / (every + count)).argmax()]
+    trust = len(known) / (len(known) + _THRESHOLD_WORTH)
+    odds = trust * best + (1 - trust) * _USUAL_THRESHOLD
+    precision = right / np.maximum(every, 1e-9)
     columns = {"score": expit(_GRID), "precision": precision, "recall": recall}
     curve = {name: column[::_COARSE].round(4).tolist() for name, column in columns.items()}
-    threshold = float(expit(_GRID[best]))
-    return Calibration(threshold, float(precision[best]), float(recall[best]), count, curve)
+    right_part, found = (float(np.interp(odds, _GRID, each)) for each in (precision, recall))
+    return Calibration(float(expit(odds)), right_part, found, float(count), curve)
 
 
-def _labels(known: Floats, trained: Floats) -> tuple[float, float]:
-    """Return middle and spread of the log-odds of labels; NaN if there are too few.
+def _particles(known: Floats, trained: Floats) -> tuple[float, float]:
+    """Return where the log-odds of particles lie and how far they spread."""
+    usual = _USUAL_MIDDLE
+    if len(trained):
+        usual = min(usual, float(np.median(trained)) - _TRAINED)
+    count = len(known)
+    middle = (known.sum() + _MIDDLE_WORTH * usual) / (count + _MIDDLE_WORTH)
+    squares = ((known - middle) ** 2).sum() + _SPREAD_WORTH * _USUAL_SPREAD**2
+    return float(middle), float(np.sqrt(squares / (count + _SPREAD_WORTH)))
 
-    The spread is that of all of them, each group about its own mean. The middle is that of
-    those that were kept from training, as far as they are enough to say.
-    """
-    groups = [group for group in (known, trained) if len(group)]
-    if sum(len(group) for group in groups) < _FEWEST:
-        return float("nan"), _NARROWEST
-    spread = float(np.std(np.concatenate([group - group.mean() for group in groups])))
-    pooled = float(np.median(np.concatenate(groups)))
-    if not len(known):
-        return pooled, max(spread, _NARROWEST)
-    trust = len(known) / (len(known) + 4.0)
-    middle = trust * float(np.median(known)) + (1 - trust) * pooled
-    return middle, max(spread, _NARROWEST)
+
+def _fitted(peaks: Floats, middle: float, spread: float) -> _Normals:
+    """Fit look-alikes and noise to log-odds of peaks, and how many there are of each kind."""
+    shares = np.full(3, 1 / 3)
+    middles = np.array([middle, min(0.0, middle - _APART), _LOWEST_ODDS + 0.5])
+    spreads = np.array([spread, 1.2, 1.0])
+    if not len(peaks):
+        return _Normals(np.zeros(3), middles, spreads)
+    for _ in range(_ROUNDS):
+        away = (peaks - middles[:, None]) / spreads[:, None]
+        likely = shares[:, None] / spreads[:, None] * np.exp(-0.5 * away**2) + 1e-12
+        belongs = likely / likely.sum(axis=0)
+        shares = belongs.mean(axis=1)
+        for kind in (1, 2):
+            total = belongs[kind].sum()
+            middles[kind] = (belongs[kind] @ peaks) / total
+            squares = belongs[kind] @ (peaks - middles[kind]) ** 2 / total
+            spreads[kind] = max(float(np.sqrt(squares)), _NARROWEST)
+        middles[1] = min(middles[1], middle - _APART)
+    return _Normals(shares * len(peaks), middles, spreads)
 
 
 def _odds(scores: Floats) -> Floats:
-    """Return the log-odds of scores."""
-    return np.asarray(logit(np.clip(scores, 1e-6, 1 - 1e-6)), dtype=np.float64)
+    """Return the log-odds of scores, the highest cut off."""
+    odds = logit(np.clip(scores, 1e-6, 1 - 1e-6))
+    return np.asarray(np.minimum(odds, _HIGHEST_ODDS), dtype=np.float64)

@@ -120,11 +120,11 @@ def thresholds(
         maps = score_maps(
             network, source.values, ApplySettings(), passes, own.core, compute, SilentReporter()
         )
-        every = maps.candidates(own.diameter)
-        kept = every.picks(APART * own.diameter, [0.0] * classes)
+        every = maps.candidates(own.diameters)
+        kept = every.picks(APART * own.diameters, [0.0] * classes)
         positions, scores, found = every.positions[kept], every.scores[kept], every.kinds[kept]
         gaps, nearest = KDTree(own.positions).query(positions)
-        near = gaps <= own.diameter / 2
+        near = gaps <= own.diameters[found] / 2
         for kind in range(classes):
             ours = found == kind
             free[kind].extend(scores[ours & ~near])
@@ -144,16 +144,17 @@ def _network(
     sources: Sequence[Source], shared: Plan, settings: TrainSettings, prior: Sequence[float]
 ) -> tuple[dict[str, Any], PickNet]:
     """Return the network with its specification; it holds the mean particle of each class."""
-    diameter = shared.diameter / shared.voxel_size
+    length = side(float(shared.across.max()))
     looks = _LOOKS if settings.contrast else 0
-    spec = specification(settings.width, len(shared.classes), looks, side(diameter))
+    spec = specification(settings.width, len(shared.classes), looks, length)
     torch.manual_seed(settings.seed)
     network = build(spec)
     network.expect(prior)
     values = [source.values for source in sources]
-    for kind in range(len(shared.classes)):
+    for kind, diameter in enumerate(shared.across):
         places = [source.labels.positions[source.labels.kinds == kind] for source in sources]
-        network.template[kind, 0] = torch.from_numpy(mean_particle(values, places, diameter))
+        mean = mean_particle(values, places, diameter, length)
+        network.template[kind, 0] = torch.from_numpy(mean)
     return spec, network
 
 
@@ -170,7 +171,7 @@ def _card(
         normalisation={"kind": "robust"},
         extra={
             "classes": list(shared.classes),
-            "diameter": shared.diameter,
+            "diameters": dict(zip(shared.classes, shared.diameters, strict=True)),
             "labels": [len(row.particles) for row in rows],
         },
     )
