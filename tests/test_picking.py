@@ -73,7 +73,8 @@ def learnt() -> Learnt:
 def brief() -> Model:
     """Return a model that has learnt nothing."""
     seen = sample(0)
-    return train([(seen.tomogram, seen.others)], TrainSettings.load(BRIEF), SilentReporter())
+    with single_thread():
+        return train([(seen.tomogram, seen.others)], TrainSettings.load(BRIEF), SilentReporter())
 
 
 def by_blobs(volume: Volume) -> Points:
@@ -152,6 +153,46 @@ def test_equal_seeds_repeat_a_training(brief):
     again = train([(seen.tomogram, seen.others)], TrainSettings.load(BRIEF), SilentReporter())
     for name, value in brief.weights.items():
         assert np.array_equal(value, again.weights[name])
+
+
+def test_a_training_starts_from_a_model(learnt):
+    row, settings = (learnt.seen.tomogram, learnt.labels), {**BRIEF, "width": 16, "steps": 1}
+    report = RecordingReporter()
+    again = train([row], TrainSettings.load(settings), report, start=learnt.model)
+    bare = train([row], TrainSettings.load(settings), SilentReporter())
+    assert any("starts from" in sentence for sentence in report.said)
+    old, near, far = (model.weights["head.weight"] for model in (learnt.model, again, bare))
+    assert np.abs(near - old).max() < 0.1 * np.abs(far - old).max()
+    found = apply([learnt.unseen.tomogram], again, apply_settings(), SilentReporter())
+    assert score(found.others["picks"], learnt.unseen.others, NEAR).f1 > 0.6
+
+
+def test_a_model_of_other_classes_is_no_start(learnt):
+    seen = sample(0)
+    kinds = np.array(["a", "b"])[np.arange(20) % 2]
+    row = (seen.tomogram, replace(seen.others, features={"class": kinds}))
+    report = RecordingReporter()
+    made = train([row], TrainSettings.load(BRIEF), report, start=learnt.model)
+    assert made.card.extra["classes"] == ["a", "b"]
+    assert any("another network" in sentence for sentence in report.said)
+    with pytest.raises(ModelError, match="noise2noise"):
+        train(
+            [row],
+            TrainSettings.load(BRIEF),
+            report,
+            start=Model(ModelCard(method="noise2noise"), {}),
+        )
+
+
+@pytest.mark.parametrize("options", [{"contrast": 0.1, "temperature": 0.02}, {"consistency": 1.0}])
+def test_views_can_be_made_to_agree(options):
+    seen = sample(0)
+    settings = TrainSettings.load({**BRIEF, **options})
+    model = train([(seen.tomogram, seen.others)], settings, SilentReporter())
+    assert all(np.isfinite(value).all() for value in model.weights.values())
+    assert ("looks.weight" in model.weights) == ("contrast" in options)
+    found = apply([seen.tomogram], model, apply_settings(threshold=0.0), SilentReporter())
+    assert len(found.others["candidates"])
 
 
 def test_several_classes_and_tomograms():

@@ -34,6 +34,13 @@ def test_names_count_from_the_folder_of_the_table(table: Path) -> None:
     assert read_pairs(table, COLUMNS) == [[b, a], [a, c]]
 
 
+def test_a_column_may_be_missing_or_empty_in_some_lines(table: Path) -> None:
+    a, b = (str(table.parent / "maps" / name) for name in ("a.mrc", "Größe.mrc"))
+    lines = ("half1,half2,mask", f"{a},{b},", f"{a},{b},{a}")
+    table.write_text("\n".join(lines), encoding="utf-8")
+    assert read_pairs(table, COLUMNS, ("mask", "note")) == [[a, b], [a, b, a]]
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "found"),
     [

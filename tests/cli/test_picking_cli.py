@@ -36,6 +36,10 @@ def test_from_labels_to_picks_and_their_score(
     trained = cryonet("picking", "train", *files, "--output", model, *BRIEF)
     assert trained.code == 0, trained.err
     assert "correlation" not in trained.out
+    words = ("picking", "train", *files, "--start", model, "--output", tmp_path / "n.safetensors")
+    again = cryonet(*words, *BRIEF)
+    assert again.code == 0, again.err
+    assert "starts from" in (tmp_path / "n_run" / "log.txt").read_text(encoding="utf-8")
     scores, picks = tmp_path / "scores.mrc", tmp_path / "picks.csv"
     words = ("picking", "apply", model, tomogram, "--output", scores, "--picks", picks)
     applied = cryonet(*words, "--threshold", 0, "--passes", 1, *FAST, "--quiet", "--json")

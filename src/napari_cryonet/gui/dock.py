@@ -95,9 +95,9 @@ class Dock(QWidget):
         work.ended.connect(self._on_ended)
         return work
 
-    def show_result(self, thing: Thing) -> None:
-        """Add a result as a layer, ready to be saved."""
-        self.result = self.add(thing)
+    def show_result(self, thing: Thing, **look: Any) -> None:
+        """Add a result as a layer, as `add` does, ready to be saved."""
+        self.result = self.add(thing, **look)
         self.save_button.setEnabled(True)
 
     def add(self, thing: Thing, **look: Any) -> Layer:

@@ -14,7 +14,8 @@ from napari_cryonet.errors import DataError
 from napari_cryonet.gui.layers import to_thing
 from napari_cryonet.gui.preview import NAME as PREVIEW
 from napari_cryonet.gui.things import KEY
-from napari_cryonet.types import Volume
+from napari_cryonet.types import ModelCard, Volume
+from napari_cryonet.types.model import voxel_size_warning
 
 
 def is_volume(layer: Any) -> bool:
@@ -132,6 +133,12 @@ class LayerBox(QComboBox):
             If it is turned or not a volume.
         """
         return None if self.layer() is None else self.volume()
+
+    def too_coarse(self, card: ModelCard) -> str:
+        """Return a sentence if the chosen volume is coarser than what a model has learnt from."""
+        size = None if self.layer() is None else self.volume().voxel_size
+        coarser = size and card.voxel_size and max(size) > max(card.voxel_size)
+        return voxel_size_warning(card, size) if coarser else ""
 
     def _on_choice(self) -> None:
         """Follow the scale of the chosen layer, and tell unless it is the same as before."""

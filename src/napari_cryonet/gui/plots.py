@@ -156,7 +156,7 @@ class FilterPlot(QWidget):
         self._filter.setData(frequency, factors / most if most else factors)
 
 
-def empty_plot(left: str, bottom: str = "") -> pg.PlotWidget:
+def empty_plot(left: str, bottom: str = "", view: pg.ViewBox | None = None) -> pg.PlotWidget:
     """Return an empty plot in the colours of a dark window.
 
     Parameters
@@ -165,8 +165,10 @@ def empty_plot(left: str, bottom: str = "") -> pg.PlotWidget:
         Its title: what the vertical axis shows.
     bottom
         What the horizontal axis shows.
+    view
+        The plane to draw on; None for one that the mouse does nothing with.
     """
-    plot = pg.PlotWidget(background=None)
+    plot = pg.PlotWidget(background=None, viewBox=view)
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()

@@ -38,7 +38,7 @@ _FADED = 0.45
 
 
 def new_labels(
-    viewer: napari.viewer.ViewerModel, tomogram: Any, name: str, diameter: float
+    viewer: napari.viewer.ViewerModel, like: Any, name: str, diameter: float
 ) -> PointsLayer:
     """Add an empty layer to label particles on, ready to be clicked on.
 
@@ -46,8 +46,8 @@ def new_labels(
     ----------
     viewer
         It gets the layer.
-    tomogram
-        The layer of the tomogram, whose space it takes.
+    like
+        The layer of the tomogram, or one of points in it, whose space it takes.
     name
         Of the class.
     diameter
@@ -57,12 +57,12 @@ def new_labels(
     layer = PointsLayer(
         ndim=3,
         name=name,
-        size=diameter / angstrom_per_unit(tomogram),
+        size=diameter / angstrom_per_unit(like),
         face_color="transparent",
         border_color=_LABEL_COLOURS[others % len(_LABEL_COLOURS)],
         border_width=_WIDTH,
         projection_mode=SPHERES,
-        **_space(tomogram),
+        **_space(like),
     )
     viewer.add_layer(layer)
     show_depth(viewer, diameter)
@@ -113,6 +113,26 @@ def show_depth(viewer: napari.viewer.ViewerModel, diameter: float) -> None:
     """
     count = viewer.dims.ndim - 3  # axes of other layers come first
     viewer.dims.thickness = (*viewer.dims.thickness[:count], *(diameter,) * 3)
+
+
+def show_place(viewer: napari.viewer.ViewerModel, layer: Any, position: Any) -> None:
+    """Move the planes and the middle of the view to a position in a layer.
+
+    Parameters
+    ----------
+    viewer
+        Its planes are meant.
+    layer
+        The layer.
+    position
+        ``(3,)`` in the voxels of the layer, z, y, x.
+    """
+    place = np.asarray(layer.data_to_world(position))[-3:]
+    others = viewer.dims.ndim - 3  # axes of other layers come first
+    viewer.dims.set_point(range(others, viewer.dims.ndim), place)
+    seen = [place[axis - others] for axis in viewer.dims.displayed if axis >= others]
+    centre = viewer.scene.camera.center
+    viewer.scene.camera.center = (*centre[: len(centre) - len(seen)], *seen)
 
 
 def angstrom_per_unit(layer: Any) -> float:

@@ -10,7 +10,13 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_cryonet.gui.layers import layer_data
-from napari_cryonet.gui.picking.layers import SPHERES, borders, columns, show_depth
+from napari_cryonet.gui.picking.layers import (
+    SPHERES,
+    borders,
+    columns,
+    show_depth,
+    show_place,
+)
 from napari_cryonet.gui.picking.review import Review, Walk, far_from
 from napari_cryonet.gui.picking.table import ACCEPTED, REJECTED, full, marked
 from napari_cryonet.signal.curation import Candidates, Cut, Mask, in_angstrom, most_doubtful
@@ -124,7 +130,7 @@ class PicksView(QObject):
         index = self._walk.step(self.review, way)
         if index is not None:
             self._place = self.review.shown.positions[index].copy()
-            self._show_place()
+            show_place(self._viewer, self.layer, self._place)
         self._draw()
 
     def turn(self, *, back: bool) -> None:
@@ -141,16 +147,6 @@ class PicksView(QObject):
         cuts = np.array([self._thresholds.get(name, 0.5) for name in picks.features["class"]])
         places, diameter = in_angstrom(picks), self.review.diameter
         return picks.kept(most_doubtful(places, scores, cuts, diameter))
-
-    def _show_place(self) -> None:
-        """Move the planes and the middle of the view to the pick under review."""
-        viewer = self._viewer
-        place = np.asarray(self.layer.data_to_world(self._place))[-3:]
-        others = viewer.dims.ndim - 3  # axes of other layers come first
-        viewer.dims.set_point(range(others, viewer.dims.ndim), place)
-        seen = [place[axis - others] for axis in viewer.dims.displayed if axis >= others]
-        centre = viewer.scene.camera.center
-        viewer.scene.camera.center = (*centre[: len(centre) - len(seen)], *seen)
 
     def _draw(self) -> None:
         """Show what is in view, on a layer of its own."""

@@ -26,7 +26,6 @@ from napari_cryonet.methods import table
 from napari_cryonet.methods.picking.settings import APART
 from napari_cryonet.signal.curation import Cut
 from napari_cryonet.types import ModelCard, Points, Volume
-from napari_cryonet.types.model import voxel_size_warning
 
 _VERBS = ("Train and pick", "Pick")
 _TAB_HEIGHT = 200  # leaves room for the curves of a training
@@ -145,10 +144,7 @@ class PickingWidget(Room):
 
     def doubts(self, card: ModelCard) -> str:
         """Return a sentence if the tomogram is coarser than what a model has learnt from."""
-        layer = self.data.tomogram.layer()
-        size = None if layer is None else self.data.tomogram.volume().voxel_size
-        coarser = size and card.voxel_size and max(size) > max(card.voxel_size)
-        return voxel_size_warning(card, size) if coarser else ""
+        return self.data.tomogram.too_coarse(card)
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Listen to keys and clicks."""
