@@ -62,7 +62,7 @@ def learnt() -> Learnt:
                 "max_minutes": None,
                 "steps": 150,
                 "width": 16,
-                "held_out": 0.25,
+                "held_out": 0.4,
             }
         )
         model = train([(seen.tomogram, labels)], settings, report)

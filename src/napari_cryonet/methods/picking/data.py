@@ -20,10 +20,9 @@ from napari_cryonet.methods.picking.settings import (
 )
 from napari_cryonet.nn.patches import box, patch_sides
 from napari_cryonet.reporting import Box, Reporter
-from napari_cryonet.signal.peaks import blobs, find_peaks
 from napari_cryonet.signal.resample import on_scale
 
-_JITTER = 0.6
+_JITTER = 1.0
 _NEAR_LABELS, _ANYWHERE = 0.5, 0.75
 
 
@@ -65,9 +64,6 @@ class Source:
         ``(z, y, x)`` what was painted, 0 where nothing was; None if nothing was at all.
     sides
         Of a patch.
-    candidates
-        ``(n, 3)`` voxels where there is something of the size of a particle, or that were
-        rejected.
     prior
         Which part of the unlabelled voxels belongs to particles of a class, for each class.
     """
@@ -76,15 +72,14 @@ class Source:
     labels: Labels
     regions: NDArray[np.uint8] | None
     sides: tuple[int, ...]
-    candidates: NDArray[np.floating[Any]]
     prior: tuple[float, ...]
 
     def draw(self, random: np.random.Generator) -> Box:
-        """Return a region: half of them near labels, the rest anywhere or near candidates."""
+        """Return a region: half of them near labels, others anywhere or near what was rejected."""
         places = self.labels.learnt
         chance = random.random()
-        if chance >= _ANYWHERE and len(self.candidates):
-            places = self.candidates
+        if chance >= _ANYWHERE and len(self.labels.refused):
+            places = self.labels.refused
         elif chance >= _NEAR_LABELS or not len(places):
             places = random.uniform(0, self.values.shape, (1, 3))
         jitter = random.uniform(-_JITTER, _JITTER, 3) * self.labels.diameter
@@ -162,7 +157,7 @@ def prepare(row: Labelled, shared: Plan, settings: TrainSettings, report: Report
         for number, across in zip(hidden, shared.across, strict=True)
     )
     sides = patch_sides(values.shape, settings.patch, 4)
-    return Source(values, labels, regions, sides, _candidates(values, labels), prior)
+    return Source(values, labels, regions, sides, prior)
 
 
 def _diameter(rows: Sequence[Labelled], name: str) -> float:
@@ -192,23 +187,6 @@ def _held(numbers: NDArray[np.intp], settings: TrainSettings) -> NDArray[np.bool
             count = max(1, round(settings.held_out * len(own)))
             held[random.choice(own, count, replace=False)] = True
     return held
-
-
-def _candidates(values: NDArray[np.float32], labels: Labels) -> NDArray[np.floating[Any]]:
-    """Return the strongest blobs ``(n, 3)`` of the size of a particle, and what was rejected.
-
-    What was rejected is repeated until it makes up a third of all.
-    """
-    strength = blobs(values, labels.diameter)
-    there = labels.positions[labels.kinds >= 0]
-    places = np.clip(np.round(there), 0, np.array(values.shape) - 1).astype(int)
-    if strength[tuple(places.T)].mean() < 0:
-        strength = -strength
-    threshold = float(np.quantile(strength, 0.9))
-    found = find_peaks(strength, labels.diameter / 2, threshold)[0]
-    refused = labels.refused
-    times = max(1, len(found) // (2 * len(refused))) if len(refused) else 1
-    return np.concatenate([found, np.repeat(refused, times, axis=0)])
 
 
 def _on_grid(regions: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from napari_cryonet.nn.device import Compute
 from napari_cryonet.reporting import Box
 from napari_cryonet.types import Volume
 
-_JUDGED, _FEWEST_JUDGED = 16, 3
+_JUDGED, _FEWEST_JUDGED = 16, 5
 """Labels of a tomogram to judge with, and how few of all say too little to judge at all."""
 
 _OFFSETS = 1.0
