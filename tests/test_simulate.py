@@ -73,7 +73,7 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize("arguments", [(8, 1.5), (64, 3.0), (32, 1.5)])
 def test_impossible_half_maps_are_refused(arguments):
-    with pytest.raises(DataError, match=r"at least 24|best|60 Å"):
+    with pytest.raises(DataError, match=r"at least 24|best|70 Å"):
         half_map_pair(*arguments)
 
 

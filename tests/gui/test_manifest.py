@@ -80,6 +80,8 @@ def test_every_command_can_be_imported(manifest):
         ("a.tloc", {"read_positions"}),
         ("a.txt", {"read_positions"}),
         ("a.csv", {"read_positions"}),
+        ("cloud.ply", {"read_cloud"}),
+        ("mesh.OBJ", {"read_cloud"}),
         ("a.tif", set()),
         ("a.gz", set()),
     ],
@@ -102,6 +104,8 @@ def test_readers_are_offered_by_name(plugin, name, commands):
         ("a.mod", "points", "write_positions"),
         ("a.csv", "points", "write_positions"),
         ("a.star", "labels", None),
+        ("a.ply", "points", "write_cloud"),
+        ("a.obj", "surface", "write_surface"),
     ],
 )
 def test_writers_are_found_by_name(plugin, name, kind, command):
@@ -124,6 +128,13 @@ def test_samples_are_layers_in_angstrom_that_say_they_are_simulated(make):
     (*_, top) = [layer for layer in layers if isinstance(layer, Image)]
     assert top.visible
     assert np.isfinite(top.contrast_limits).all()
+
+
+def test_the_sample_of_single_molecules_is_images_in_nm():
+    (layer,) = [Layer.create(*one) for one in samples.molecules()]
+    assert (layer.name, layer.data.shape) == ("simulated molecules", (300, 64, 64))
+    assert [str(unit) for unit in layer.units] == ["pixel", "nanometer", "nanometer"]
+    assert "Simulated" in layer.metadata["cryonet"]["history"][0]
 
 
 def test_preferences_have_their_defaults_and_can_be_changed(plugin_settings, npe2pm, manifest):

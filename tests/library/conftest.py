@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from emdb_server import Handler, Server
+from emdb_server import Server, serving
 from napari_cryonet.library import Library, SourceSettings
 
 
@@ -17,15 +15,8 @@ from napari_cryonet.library import Library, SourceSettings
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on this machine, on a real socket."""
     monkeypatch.setenv("no_proxy", "*")
-    state = Server()
-    handler = type("Handler", (Handler,), {"state": state})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        state.address = f"http://127.0.0.1:{http.server_port}"
-        thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-        thread.start()
+    with serving() as state:
         yield state
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture

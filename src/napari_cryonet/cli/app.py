@@ -21,6 +21,7 @@ from napari_cryonet.cli import (
     pointcloud,
     resolution,
     self2self,
+    simulate,
 )
 from napari_cryonet.cli.convert import convert
 from napari_cryonet.cli.demo import demo
@@ -58,6 +59,7 @@ def build() -> App:
     app.command(resolution.app())
     app.command(emdb.app())
     app.command(halfmaps.app())
+    app.command(simulate.app())
     for family in _FAMILIES:
         app.command(family.app())
     return app

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from napari_cryonet.cli.folder import write_into
 from napari_cryonet.cli.options import FILES, Flag, options_of
 from napari_cryonet.cli.output import say_table
 from napari_cryonet.cli.work import DONE
-from napari_cryonet.errors import FileProblem
-from napari_cryonet.io import localisations, mesh, write
-from napari_cryonet.io.atomic import check_output, replacing
+from napari_cryonet.io import localisations, mesh
+from napari_cryonet.io.atomic import replacing
 from napari_cryonet.io.localisation_settings import LocalisationSettings
 from napari_cryonet.signal.particle_settings import ParticleSettings
 from napari_cryonet.signal.smlm_settings import SmlmSettings
-from napari_cryonet.types import Thing
 
 _TABLE = Annotated[Path, Parameter(name="TABLE", group=FILES)]
 _OBJECT = Annotated[Path | None, Parameter(name="OBJECT", group=FILES)]
@@ -58,7 +56,7 @@ def draw_particles(
     listing = pd.DataFrame(
         {"image": range(len(made.groups)), "group": made.groups, "x [nm]": x, "y [nm]": y}
     )
-    _write(output, [("images.fits", made.images)], overwrite=overwrite)
+    write_into(output, [("images.fits", made.images)], overwrite=overwrite)
     with replacing(output / "particles.csv", overwrite=overwrite) as part:
         listing.to_csv(part, index=False)
     say_table(
@@ -97,21 +95,9 @@ def simulate(
     cloud = None if object is None else mesh.read(object)
     made = smlm_images(options or SmlmSettings(), cloud)
     files = (("images.fits", made.images), ("truth.ply", made.truth), ("poses.csv", made.poses))
-    _write(output, files, overwrite=overwrite)
+    write_into(output, files, overwrite=overwrite)
     say_table({"output": output, "images": len(made.poses)})
     return DONE
-
-
-def _write(folder: Path, parts: Sequence[tuple[str, Thing]], *, overwrite: bool) -> None:
-    """Write things into a folder, which is made if needed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileProblem(f"Cannot make the folder {folder}: {error.strerror}.") from error
-    for name, _ in parts:
-        check_output(folder / name, overwrite=overwrite)
-    for name, part in parts:
-        write(folder / name, part, overwrite=overwrite)
 
 
 draw_particles.__annotations__["columns"] = options_of(LocalisationSettings)

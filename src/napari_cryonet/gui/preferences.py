@@ -29,3 +29,20 @@ def preference(group: str, name: str, default: Value) -> Value:
         return default
     value: Value = getattr(getattr(settings, group, None), name, default)
     return value
+
+
+def remember(group: str, name: str, value: object) -> None:
+    """Keep a value in the preferences, for the next session too.
+
+    Parameters
+    ----------
+    group, name
+        As for `preference`.
+    value
+        What to keep; nothing happens where the plugin is not installed.
+    """
+    try:
+        settings = get_plugin_settings(PLUGIN)
+    except KeyError:
+        return
+    setattr(getattr(settings, group), name, value)

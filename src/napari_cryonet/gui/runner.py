@@ -89,6 +89,13 @@ class Runner(QObject):
         self._queue.put(work)
         return work
 
+    def aside(self, work: Work) -> Work:
+        """Begin work with files at once, in a thread of its own beside the queue."""
+        self.works.append(work)
+        self.added.emit(work)
+        threading.Thread(target=work.perform, name="cryonet-files").start()
+        return work
+
     def forget(self, work: Work) -> None:
         """Drop a work that has ended from the list."""
         if work.has_ended and work in self.works:

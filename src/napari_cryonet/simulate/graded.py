@@ -112,7 +112,7 @@ def graded_half_maps(
     s = frequencies(shape) / np.float32(voxel_size)
     whole = fft.rfftn(splatted(points, molecule[:, 3], shape))
     truth = _density(points, molecule[:, 3], own, s, how)
-    mask = _outline(truth, voxel_size)
+    mask = outline(truth, voxel_size)
     known = np.linspace(*how.factors, 2 if how.abrupt else _CALIBRATED)
     power = [_shells(fft.irfftn(_fallen(whole, s, b), shape) * mask, s) for b in known]
     step = 1 / (side * voxel_size)
@@ -165,8 +165,16 @@ def _fallen(terms: Any, s: Floats, factor: float) -> Any:
     return terms * np.exp(-np.float32(factor / 4) * s * s)
 
 
-def _outline(truth: Floats, voxel_size: float) -> Floats:
-    """Return the mask of a molecule without noise."""
+def outline(truth: Floats, voxel_size: float) -> Floats:
+    """Return the mask of a molecule.
+
+    Parameters
+    ----------
+    truth
+        ``(z, y, x)`` its density, without noise.
+    voxel_size
+        Å per voxel.
+    """
     gain = np.exp(-np.square(frequencies(truth.shape) * np.float32(_OUTLINE / voxel_size)))
     smooth = filtered(truth, gain)
     how = Masking(mask_extend=0, mask_edge=4)

@@ -26,7 +26,7 @@ from napari_cryonet.types import Volume
 Floats = NDArray[np.floating[Any]]
 
 THRESHOLD = 0.143
-_SMALLEST_BOX = 60.0
+_SMALLEST_BOX = 70.0
 _SYMMETRY = 4
 _PACKING = 9.6
 _TURN, _RISE = np.deg2rad(100.0), 1.5
@@ -77,7 +77,7 @@ def half_map_pair(
     side
         Voxels along each edge of the box, at least 24.
     voxel_size
-        Å per voxel; the box has to be at least 60 Å wide for the molecule to fit in.
+        Å per voxel; the box has to be at least 70 Å wide for the molecule to fit in.
     seed
         Chooses both the molecule and the noise.
     resolution

@@ -29,7 +29,7 @@ _FEWEST = 2
 _LOWEST_ODDS, _HIGHEST_ODDS = -4.0, 7.0
 _USUAL_MIDDLE, _MIDDLE_WORTH = 4.5, 2.0
 _USUAL_SPREAD, _SPREAD_WORTH = 2.0, 6.0
-_USUAL_THRESHOLD, _THRESHOLD_WORTH = 0.9, 6.0
+_USUAL_THRESHOLD, _THRESHOLD_WORTH = 1.9, 8.0
 """What is usual, in log-odds, and how many labels that counts for."""
 
 _TRAINED = 1.0  # log-odds by which labels score higher if they were trained on
