@@ -1,6 +1,6 @@
 """The pictures of the documentation, taken by walking through the real window.
 
-    python docs/screenshots.py [--minutes 3] [--only pair|single|deconvolve|resolution|picking]
+    python docs/screenshots.py [--minutes 3] [--only picking]
 
 (under Xvfb where there is no screen). Opens the simulated tomograms, trains, watches the
 preview, stops, denoises, deconvolves, picks and saves. Nothing of the user's own folders is
@@ -32,6 +32,9 @@ def main() -> None:
         "deconvolve": deconvolve,
         "resolution": resolution,
         "picking": picking,
+        "explore": explore,
+        "pointcloud": pointcloud,
+        "library": library,
     }
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=3.0)
@@ -143,6 +146,109 @@ def picking(minutes: float, folder: Path) -> None:
     dock.tabs.currentWidget().ensureWidgetVisible(page.compare)
     picture(viewer, "picking-retrain")
     dock.save_picks(folder / "picks.star", CoordinateSettings(format="relion5"))
+    viewer.close()
+
+
+def library(minutes: float, folder: Path) -> None:  # noqa: ARG001 - nothing is trained
+    """Search a table of simulated entries, fetch them, and sort the bad ones out."""
+    from qtpy.QtCore import Qt
+
+    from napari_cryonet.gui.preferences import remember
+
+    os.chdir(folder)
+    for name, value in mirror(Path("mirror")).items():
+        remember("half_maps", name, value)
+    viewer, dock = opened("half_maps", "Library")
+    dock.choose(Path("half maps"))
+    page = dock.search
+    page.search_button.click()
+    wait_for(lambda: not dock.task.is_busy)
+    for row in range(3):
+        page.table.items.setData(page.table.items.index(row, 0), 2, Qt.ItemDataRole.CheckStateRole)
+    page.download_button.click()
+    wait_for(lambda: not dock.task.is_busy)
+    page.table.items.tick_all(True)
+    picture(viewer, "library")
+    page.download_button.click()
+    wait_for(lambda: not dock.task.is_busy)
+    dock.tabs.setCurrentIndex(1)
+    page = dock.sort
+    page.buttons["compare"].click()
+    wait_for(lambda: not dock.task.is_busy)
+    page.table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    page.table.selectRow(0)
+    settle(viewer)
+    picture(viewer, "library-sort")
+    viewer.close()
+    os.chdir(IMAGES)  # the folder of this walk goes with it
+
+
+def mirror(folder: Path) -> dict[str, str]:
+    """Make a folder of simulated entries and their table; two of the pairs are bad."""
+    import csv
+
+    from napari_cryonet.io import write
+    from napari_cryonet.simulate import half_map_pair
+    from napari_cryonet.simulate.noise import filtered, frequencies, gaussian
+
+    folder.mkdir()
+    rows, smooth = [], gaussian(frequencies((64,) * 3), 0.8)
+    for seed in range(8):
+        best = 3.3 + 0.08 * seed
+        pair = half_map_pair(64, 1.4, seed, best)
+        second = half_map_pair(64, 1.4, 53, best).second.data if seed == 3 else pair.second.data
+        second = np.ascontiguousarray(second[:, ::-1]) if seed == 2 else second
+        for half, data in ((1, pair.first.data), (2, second)):
+            path = folder / f"emd_{90001 + seed}_half_map_{half}.map.gz"
+            write(path, pair.first.changed(filtered(data, smooth), "Smoothed."))
+            rows.append((f"EMD-{90001 + seed}", path.name, path.stat().st_size, f"{best:.2f}",
+                         f"Simulated protein {seed + 1}", 64, 64, 64))  # fmt: skip
+    with (folder / "halves.csv").open("w", newline="") as stream:
+        lines = csv.writer(stream)
+        lines.writerow(("Entry", "Tail", "Size", "Resolution", "Title", "Height", "Width", "Depth"))
+        lines.writerows(rows)
+    return {"files": str(folder), "index": str(folder / "halves.csv")}
+
+
+def pointcloud(minutes: float, folder: Path) -> None:  # noqa: ARG001 - it ends by itself
+    """Walk from reviewed images to a cloud that grows, is mirrored and saved."""
+    viewer, dock = opened("molecules", "Point cloud")
+    for name in ("following", "following", "reject", "before"):
+        dock.data.buttons[name].click()
+    dock.train_button.click()
+    wait_for(lambda: dock.work.progress[0] > 0.55 * dock.work.progress[1] or dock.work.has_ended)
+    picture(viewer, "pointcloud-grow")
+    wait_for(lambda: dock.work.has_ended)
+    dock.page.mirror_button.click()
+    dock.page.particle.setValue(7)
+    viewer.scene.camera.angles = (0, -30, 60)
+    picture(viewer, "pointcloud")
+    dock.save_cloud(folder / "cloud.ply")
+    viewer.close()
+
+
+def explore(minutes: float, folder: Path) -> None:  # noqa: ARG001 - nothing is saved
+    """Walk from a tomogram to candidates in clusters, and to labels of those drawn around."""
+    from napari_cryonet.gui.exploring.candidates import clusters, places
+
+    viewer, dock = opened("particles", "Explore")
+    viewer.layers.remove("simulated particles")
+    dock.train_form.widgets["diameter"].value = "216"
+    dock.train_form.widgets["max_minutes"].value = str(minutes)
+    for button in (dock.train_button, dock.apply_button):
+        button.click()
+        wait_for(lambda: dock.work.has_ended)
+        pause(0.2)
+    layer, view = dock.map.box.layer(), dock.map.plot.view
+    groups, angle = clusters(layer), np.linspace(0, 2 * np.pi, 60)
+    middle = places(layer)[groups == np.bincount(groups).argmax()]
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    corners = middle.mean(axis=0) + 1.8 * middle.std(axis=0) * circle
+    view.drawn.emit(corners, False)
+    view.line.setData(*corners.T)
+    settle(viewer)
+    picture(viewer, "explore")
+    dock.map.labels_button.click()
     viewer.close()
 
 

@@ -35,6 +35,18 @@ def test_a_cloud_comes_back_and_trimesh_reads_the_same(tmp_path, cloud, suffix, 
         assert "no weights" in lost[0]
 
 
+def test_a_table_names_its_unit_and_holds_weights(tmp_path, cloud):
+    path = tmp_path / "cloud.csv"
+    assert write(path, cloud) == ()
+    names, *_ = path.read_text().splitlines()
+    assert names == "x [nm],y [nm],z [nm],weight"
+    table = np.loadtxt(path, delimiter=",", skiprows=1)
+    np.testing.assert_allclose(table[:, 2::-1], cloud.vertices, rtol=1e-6)
+    np.testing.assert_allclose(table[:, 3], cloud.weights)
+    write(tmp_path / "bare.csv", PointCloud(cloud.vertices, unit="Å"))
+    assert (tmp_path / "bare.csv").read_text().startswith("x [A],y [A],z [A]\n")
+
+
 def test_ascii_ply_with_a_weight_is_read(tmp_path):
     path = tmp_path / "cloud.ply"
     path.write_text(

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Points
 
 from helpers import mrc_header
-from napari_cryonet import ImageStack, Volume, read, write
+from napari_cryonet import ImageStack, PointCloud, Volume, read, write
 from napari_cryonet.errors import DataError, FileProblem, FormatError
 from napari_cryonet.gui.layers import layer_data
 from napari_cryonet.gui.readers import read_layers
-from napari_cryonet.gui.writers import write_image, write_labels
+from napari_cryonet.gui.writers import write_cloud, write_image, write_labels, write_surface
 
 SHAPE = (3, 5, 4)
 ANGSTROM = ("angstrom",) * 3
@@ -110,3 +110,26 @@ def test_what_cannot_be_saved_is_refused(tmp_path):
     with pytest.raises(FileProblem, match="does not exist"):
         save(Image(np.zeros(SHAPE)), tmp_path / "no" / "a.mrc")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".obj"])
+def test_clouds_and_surfaces_come_back(tmp_path, rng, suffix):
+    cloud = PointCloud(rng.normal(size=(5, 3)))
+    mesh = PointCloud(cloud.vertices, np.array([[0, 1, 2], [2, 3, 4]]))
+    for thing, writer in ((cloud, write_cloud), (mesh, write_surface)):
+        path = tmp_path / f"thing{suffix}"
+        layer = Layer.create(*layer_data(thing)[0])
+        data, attributes, kind = layer.as_layer_data_tuple()
+        assert writer(str(path), data, attributes) == [str(path)]
+        again = opened(path)
+        assert again.as_layer_data_tuple()[2] == kind
+        back = read(path)
+        np.testing.assert_allclose(back.vertices, thing.vertices, atol=1e-5)
+        np.testing.assert_array_equal(back.faces, thing.faces)
+
+
+def test_any_points_are_written_as_a_cloud_in_nm(tmp_path):
+    layer = Points([[1.0, 2.0, 3.0]], scale=(2, 2, 2), units=ANGSTROM, translate=(10, 0, 0))
+    data, attributes, _ = layer.as_layer_data_tuple()
+    write_cloud(str(tmp_path / "p.ply"), data, attributes)
+    np.testing.assert_allclose(read(tmp_path / "p.ply").vertices, [[1.2, 0.4, 0.6]], atol=1e-6)

@@ -219,7 +219,7 @@ def _metadata(thing: Thing) -> dict[str, Any]:
         known["origin"] = list(thing.origin)
     if isinstance(thing, ImageStack):
         known["voxel_size"] = None if thing.pixel_size is None else list(thing.pixel_size)
-        known["spacing"] = thing.spacing
+        known |= {"spacing": thing.spacing, "spot": thing.spot}
     if isinstance(thing, Points):
         known["volume"] = thing.volume
         known["volume_shape"] = None if thing.volume_shape is None else list(thing.volume_shape)

@@ -10,7 +10,7 @@ from napari_cryonet.gui.layers import LayerData, layer_data, tell
 from napari_cryonet.gui.positions import read_positions
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.waiting import waited
-from napari_cryonet.io import FITS_SUFFIXES, coordinates, mrc, read_all
+from napari_cryonet.io import FITS_SUFFIXES, coordinates, mesh, mrc, read_all
 from napari_cryonet.io.compressed import compression, open_stream
 from napari_cryonet.types import Thing
 
@@ -76,7 +76,7 @@ def _accepted(path: Path) -> bool:
     """Whether a file is ours by its name and does not begin as plain text of someone else."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _PACKED]
     suffix = suffixes[-1] if suffixes else ""
-    if suffix in FITS_SUFFIXES:
+    if suffix in (*FITS_SUFFIXES, *mesh.SUFFIXES):
         return True
     if coordinates.is_named(path):
         return coordinates.holds_positions(path)

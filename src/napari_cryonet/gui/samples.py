@@ -1,4 +1,4 @@
-"""The samples in File > Open Sample > CryoNet: simulated, small, and with a known truth."""
+"""The samples in File > Open Sample > CryoNet: simulated and small, most with their truth."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from napari_cryonet.gui.layers import LayerData, layer_data
+from napari_cryonet.signal.smlm_settings import SmlmSettings
 from napari_cryonet.simulate import even_odd_tomogram, half_map_pair
 from napari_cryonet.simulate.particles import DIAMETER, picking_sample
+from napari_cryonet.simulate.smlm import smlm_images
 
 _NOISE = 1.2
 """Correlation length of the noise in voxels: the longer, the more of it is in view."""
@@ -82,6 +84,20 @@ def particles() -> list[LayerData]:
         *layer_data(sample.tomogram),
         *layer_data(labels),
     ]
+
+
+def molecules() -> list[LayerData]:
+    """Return simulated images of single molecules on a body with a head and two arms.
+
+    Returns
+    -------
+    list of tuple
+        A layer of 300 images of 64 × 64 pixels of 6.25 nm. The body itself is not among the layers:
+        a reconstruction has a turn of its own, and may have the other hand.
+    """
+    settings = SmlmSettings(wobble=0.03, loss=0.3)
+    stack = smlm_images(settings).images
+    return layer_data(replace(stack, name="simulated molecules"))
 
 
 def _hidden(layers: list[LayerData]) -> list[LayerData]:

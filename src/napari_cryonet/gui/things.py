@@ -138,6 +138,7 @@ def _image(data: NDArray[Any], name: str, meta: dict[str, Any]) -> Volume | Imag
             pixel_size=cast("tuple[float, float] | None", _size(meta, known, 2, unit)),
             unit=unit,
             spacing=known.get("spacing"),
+            spot=known.get("spot"),
             **common,
         )
     size = cast("tuple[float, float, float] | None", _size(meta, known, 3, "Å"))

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from napari_cryonet.errors import FormatError
 from napari_cryonet.gui.layers import from_layer_data
+from napari_cryonet.gui.things import placed
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import write
-from napari_cryonet.types import ImageStack, Thing, Volume
+from napari_cryonet.types import ImageStack, PointCloud, Thing, Volume
 
 
 def save(path: Path, thing: Thing) -> None:
@@ -92,6 +93,59 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         raise FormatError(f"Cannot write {type(thing).__name__} as {path}.")
     small = replace(thing, data=_small(np.asarray(thing.data)))
     save(Path(path), small)
+    return [path]
+
+
+def write_cloud(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a points layer as a cloud in nm; picks are written where they lie, without features.
+
+    Parameters
+    ----------
+    path
+        A .ply or .obj file.
+    data
+        The layer's data.
+    attributes
+        The layer's attributes.
+
+    Returns
+    -------
+    list of str
+        The file that was written.
+
+    Raises
+    ------
+    DataError
+        If its points have not three coordinates, or it is turned.
+    FileProblem
+        If the file cannot be written.
+    """
+    thing = from_layer_data(data, attributes, "points")
+    if not isinstance(thing, PointCloud):
+        thing = PointCloud(placed(data, attributes, "nm"), name=thing.name)
+    save(Path(path), thing)
+    return [path]
+
+
+def write_surface(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a surface layer as a cloud with faces.
+
+    Parameters
+    ----------
+    path, data, attributes
+        As for `write_cloud`.
+
+    Returns
+    -------
+    list of str
+        The file that was written.
+
+    Raises
+    ------
+    DataError, FileProblem
+        As `write_cloud`.
+    """
+    save(Path(path), from_layer_data(data, attributes, "surface"))
     return [path]
 
 

@@ -154,7 +154,7 @@ def write(
     if isinstance(thing, Poses) and path.suffix.lower() == ".csv":
         poses.write(path, thing, overwrite=overwrite)
         return ()
-    if isinstance(thing, PointCloud) and path.suffix.lower() in mesh.SUFFIXES:
+    if isinstance(thing, PointCloud) and path.suffix.lower() in mesh.WRITTEN:
         return mesh.write(path, thing, overwrite=overwrite)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in mrc.SUFFIXES and isinstance(thing, Volume | ImageStack):
@@ -169,7 +169,7 @@ def write(
             f"{' '.join(_WRITTEN_FITS)}"
         )
         if isinstance(thing, PointCloud | Poses):
-            known = f"clouds are written as {' '.join(mesh.SUFFIXES)}, poses as .csv"
+            known = f"clouds are written as {' '.join(mesh.WRITTEN)}, poses as .csv"
         kind = type(thing).__name__
         raise FormatError(f"Cannot write {kind} as {suffix or 'a file without a suffix'}: {known}.")
     return ()

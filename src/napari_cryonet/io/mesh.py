@@ -1,8 +1,8 @@
 """Clouds and meshes in PLY and OBJ files: x, y, z in the file, z, y, x inside.
 
-Neither format knows units; lengths are taken as they are, in nm. trimesh reads and writes PLY
-with all properties of the vertices. OBJ lines are read here, since trimesh splits and reorders
-vertices whose faces have normals of their own.
+Neither format knows units; lengths are taken as they are, in nm. A table in CSV names its unit and
+is only written. trimesh reads and writes PLY with all properties of the vertices. OBJ lines are
+read here, since trimesh splits and reorders vertices whose faces have normals of their own.
 
 References
 ----------
@@ -25,6 +25,7 @@ from napari_cryonet.io.compressed import open_stream
 from napari_cryonet.types import PointCloud
 
 SUFFIXES = (".ply", ".obj")
+WRITTEN = (*SUFFIXES, ".csv")
 _WEIGHT = "weight"
 
 
@@ -62,7 +63,7 @@ def read(path: Path) -> PointCloud:
 
 
 def write(path: Path, cloud: PointCloud, *, overwrite: bool = False) -> tuple[str, ...]:
-    """Write a cloud as .ply (binary, with weights) or .obj.
+    """Write a cloud as .ply (binary, with weights), .obj or a table in .csv, without faces.
 
     Returns
     -------
@@ -78,6 +79,8 @@ def write(path: Path, cloud: PointCloud, *, overwrite: bool = False) -> tuple[st
         lines = ["v {2:.6f} {1:.6f} {0:.6f}".format(*vertex) for vertex in cloud.vertices]
         lines += ["f {} {} {}".format(*(corner + 1 for corner in face)) for face in cloud.faces]
         content = "\n".join([f"o {path.stem}", *lines, ""]).encode()
+    elif path.suffix.lower() == ".csv":
+        content = _as_csv(cloud)
     else:
         content = _as_ply(cloud)
     with replacing(path, overwrite=overwrite) as part:
@@ -89,6 +92,17 @@ def write(path: Path, cloud: PointCloud, *, overwrite: bool = False) -> tuple[st
 def _is_obj(path: Path) -> bool:
     """Whether a name is that of an OBJ file."""
     return path.suffix.lower() == ".obj"
+
+
+def _as_csv(cloud: PointCloud) -> bytes:
+    """Return the vertices of a cloud, and their weights, as a table."""
+    unit = "nm" if cloud.unit == "nm" else "A"
+    names = [f"{axis} [{unit}]" for axis in "xyz"]
+    columns = [*cloud.vertices.T[::-1]]
+    if cloud.weights is not None:
+        names, columns = [*names, _WEIGHT], [*columns, cloud.weights]
+    lines = [",".join(f"{value:.7g}" for value in row) for row in zip(*columns, strict=True)]
+    return "\n".join([",".join(names), *lines, ""]).encode()
 
 
 def _as_ply(cloud: PointCloud) -> bytes:

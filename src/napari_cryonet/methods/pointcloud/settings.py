@@ -6,6 +6,9 @@ from typing import Literal
 
 from napari_cryonet.settings import Settings, setting
 
+TAKEN = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
+"""What the choices of `images` take of a stack."""
+
 
 class _Images(Settings):
     """What images do not say of themselves."""

@@ -17,13 +17,12 @@ from napari_cryonet.io import fingerprint
 from napari_cryonet.methods.pointcloud.data import Particles, join, prepare
 from napari_cryonet.methods.pointcloud.engine import AGREE, Engine
 from napari_cryonet.methods.pointcloud.refine import Fit
-from napari_cryonet.methods.pointcloud.settings import TrainSettings
+from napari_cryonet.methods.pointcloud.settings import TAKEN, TrainSettings
 from napari_cryonet.nn.device import choose, memory_errors
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import ImageStack, Model, ModelCard
 
 _FEWEST = 20
-_TAKEN = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
 _FAINT = 0.25  # of the mean weight; weaker points belong to nothing
 
 HAND = "The hand is undetermined: the mirror image of the cloud explains the images equally well."
@@ -83,7 +82,7 @@ def train(
         raise TrainingError("A run is resumed from its folder; none was given.")
     stacks = [stack for row in things for stack in row]
     images, pixel, spot = join(stacks, settings.pixel_size, settings.spot, report)
-    images = images[_TAKEN[settings.images]]
+    images = images[TAKEN[settings.images]]
     if len(images) < _FEWEST:
         raise DataError(
             f"{len(images)} images are too few for a point cloud; give at least {_FEWEST}, better "
