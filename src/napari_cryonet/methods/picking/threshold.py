@@ -27,10 +27,11 @@ Floats = NDArray[np.floating[Any]]
 
 _FEWEST = 2
 _LOWEST_ODDS, _HIGHEST_ODDS = -4.0, 7.0
-_USUAL_MIDDLE, _MIDDLE_WORTH = 4.5, 2.0
+_USUAL_MIDDLE, _MIDDLE_WORTH = 4.5, 0.5
 _USUAL_SPREAD, _SPREAD_WORTH = 2.0, 6.0
-_USUAL_THRESHOLD, _THRESHOLD_WORTH = 1.9, 8.0
-"""What is usual, in log-odds, and how many labels that counts for."""
+_USUAL_BELOW, _THRESHOLD_WORTH = 3.1, 8.0
+"""What is usual in log-odds, the threshold below the middle of particles, and how many labels that
+counts for."""
 
 _TRAINED = 1.0  # log-odds by which labels score higher if they were trained on
 _APART = 2.0  # log-odds at least between particles and what looks like them
@@ -117,7 +118,7 @@ def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration
     every = right + fitted.counts[1:] @ shares[1:]
     best = _GRID[(2 * right / (every + count)).argmax()]
     trust = len(known) / (len(known) + _THRESHOLD_WORTH)
-    odds = trust * best + (1 - trust) * _USUAL_THRESHOLD
+    odds = trust * best + (1 - trust) * (middle - _USUAL_BELOW)
     precision = right / np.maximum(every, 1e-9)
     columns = {"score": expit(_GRID), "precision": precision, "recall": recall}
     curve = {name: column[::_COARSE].round(4).tolist() for name, column in columns.items()}
