@@ -74,7 +74,8 @@ class TrainingPlot(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        """Hand the points to the curves."""
+        """Hand the points to the curves; where no quality is measured, none is shown."""
+        self._plots[0].setVisible(bool(self._qualities))
         for curve, points in ((self._quality, self._qualities), (self._loss, self._losses)):
             values = np.asarray(points, dtype=float).reshape(-1, 2)
             curve.setData(values[:, 0], values[:, 1])
