@@ -31,6 +31,7 @@ def main() -> None:
         "single": single,
         "deconvolve": deconvolve,
         "resolution": resolution,
+        "one-map": one_map,
         "picking": picking,
         "explore": explore,
         "pointcloud": pointcloud,
@@ -120,6 +121,29 @@ def resolution(minutes: float, folder: Path) -> None:  # noqa: ARG001 - nothing 
     settle(viewer)
     picture(viewer, "resolution-surface")
     dock.save(folder / "local.mrc")
+    viewer.close()
+
+
+def one_map(minutes: float, folder: Path) -> None:  # noqa: ARG001 - the network is shipped
+    """Walk from a single map to its local resolution, estimated by the shipped network."""
+    from napari.layers import Layer
+
+    from napari_cryonet.gui.layers import layer_data
+    from napari_cryonet.simulate.graded import graded_half_maps
+
+    viewer, dock = opened("half_maps", "Resolution")
+    viewer.layers.clear()
+    case = graded_half_maps(128, 1.2)
+    mean = (case.first.data + case.second.data) / 2
+    whole = case.first.changed(mean, "Mean of two halves.", name="simulated map")
+    viewer.add_layer(Layer.create(*layer_data(whole)[0]))
+    viewer.dims.set_point(0, sum(viewer.dims.range[0][:2]) / 2)
+    dock.tabs.setCurrentIndex(1)
+    room = dock.single
+    room.apply_button.click()
+    wait_for(lambda: room.work.has_ended)
+    settle(viewer)
+    picture(viewer, "resolution-one-map")
     viewer.close()
 
 

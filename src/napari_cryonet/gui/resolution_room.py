@@ -26,6 +26,8 @@ from napari_cryonet.types import ModelCard
 _APPLYING = "Resolution of "
 _QUALITY = "Skill: 1 − error / error of the best constant"
 _UNCERTAIN = {"colormap": "inferno", "visible": False}  # on top: a click on its eye shows it
+_TAB_HEIGHT = 300
+_GAP = 8  # beside the scroll bar
 
 
 class ResolutionRoom(Room):
@@ -61,6 +63,9 @@ class ResolutionRoom(Room):
         verbs = ("Train on the halves", "Estimate")
         super().__init__(viewer, [table.find("resolution")], data, verbs, jobs)
         self.tabs.setCurrentIndex(1)
+        self.tabs.setMinimumHeight(_TAB_HEIGHT)
+        self.setMinimumWidth(0)  # the dock around it has one
+        self.layout().setContentsMargins(0, 0, _GAP, 0)
         self.training_plot, self.histogram = TrainingPlot(_QUALITY), ResolutionHistogram()
         self.figures = text_label()
         for part in (self.training_plot, self.histogram, self.figures):

@@ -256,9 +256,9 @@ class ResolutionWidget(Dock):
         page.addLayout(_row(self.surface_button, self.script_button))
         page.addLayout(self.job_view)
         page.addStretch()
-        tabs = QTabWidget()
-        tabs.addTab(scrolling(inside), "From half maps")
-        tabs.addTab(scrolling(self.single), "From one map")
+        self.tabs = QTabWidget()
+        self.tabs.addTab(scrolling(inside), "From half maps")
+        self.tabs.addTab(scrolling(self.single), "From one map")
         layout = QVBoxLayout(self)
         summary = text_label()
         summary.setText(
@@ -268,7 +268,7 @@ class ResolutionWidget(Dock):
         layout.addWidget(summary)
         layout.addWidget(self.halves)
         layout.addLayout(mask)
-        layout.addWidget(tabs, 1)
+        layout.addWidget(self.tabs, 1)
         layout.addWidget(self.message)
         self.setMinimumWidth(_WIDTH)
 
