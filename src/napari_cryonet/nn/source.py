@@ -50,19 +50,30 @@ class Source(Protocol):
 AnySource = TypeVar("AnySource", bound=Source)
 
 
-def check_volume(thing: Any, method: str) -> None:
+def check_volume(thing: Any, method: str, *, sized: bool = False) -> None:
     """Check that a thing is one volume of real numbers.
+
+    Parameters
+    ----------
+    thing
+        What was given.
+    method
+        Who needs it.
+    sized
+        Whether its voxel size has to be known.
 
     Raises
     ------
     DataError
-        If it is anything else.
+        If it is anything else, or its voxel size is needed and not known.
     """
     if not isinstance(thing, Volume) or thing.data.ndim != 3 or thing.data.dtype.kind == "c":
         raise DataError(
             f"{method} needs volumes z, y, x of real numbers; {thing.name} has the shape "
             f"{thing.shape} and the type {thing.data.dtype}."
         )
+    if sized and thing.voxel_size is None:
+        raise DataError(f"The voxel size of {thing.name} is not known; set it first.")
 
 
 def of_one_size(sources: Sequence[AnySource]) -> list[AnySource]:

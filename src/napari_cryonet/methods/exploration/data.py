@@ -113,10 +113,8 @@ def checked(thing: Thing) -> Volume:
     DataError
         If it is anything else.
     """
-    check_volume(thing, "Exploration")
+    check_volume(thing, "Exploration", sized=True)
     assert isinstance(thing, Volume)  # noqa: S101 - check_volume has looked
-    if thing.voxel_size is None:
-        raise DataError(f"The voxel size of {thing.name} is not known; set it first.")
     return thing
 
 

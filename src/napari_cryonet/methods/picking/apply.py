@@ -125,9 +125,7 @@ def _checked(things: Sequence[Thing]) -> tuple[Volume, Volume | None]:
     mask = things[1] if len(things) > 1 else None
     if not isinstance(volume, Volume) or len(things) > 2:
         raise DataError(f"Picking needs a tomogram and perhaps a mask, not {len(things)} things.")
-    check_volume(volume, "Picking")
-    if volume.voxel_size is None:
-        raise DataError(f"The voxel size of {volume.name} is not known; set it first.")
+    check_volume(volume, "Picking", sized=True)
     if mask is not None and (not isinstance(mask, Volume) or mask.shape != volume.shape):
         raise DataError(
             f"A mask is a volume of the shape of the tomogram, {volume.shape}; {mask.name} is not."

@@ -157,19 +157,19 @@ def score_maps(
     report
         Is told of the progress, and asked whether to stop.
     """
-    scores = np.empty((_network(network).classes, *values.shape), np.float32)
+    picker = _network(network)
+    scores = np.empty((picker.classes, *values.shape), np.float32)
     ways = np.empty((3, *values.shape), np.float32)
-    reach = int(getattr(network, "reach", 20))
-    margin = reach if settings.margin is None else settings.margin
+    margin = picker.reach if settings.margin is None else settings.margin
     side = fitting_side(settings.tile, margin, compute)
     turned = spread("flips", passes)
 
     def work(tile: Tile, tick: Tick) -> None:
-        made, way = predict(network, values[tile.read], compute, turned, tick)
+        made, way = predict(picker, values[tile.read], compute, turned, tick)
         scores[(slice(None), *tile.write)] = made[(slice(None), *tile.inner)]
         ways[(slice(None), *tile.write)] = way[(slice(None), *tile.inner)] * core
 
-    grid = Grid(side, margin, int(getattr(network, "multiple", 1)))
+    grid = Grid(side, margin, picker.multiple)
     over_tiles(values.shape, grid, work, compute, report)
     for own in (*scores, *ways):
         ndimage.uniform_filter(own, 3, output=own, mode="nearest")

@@ -77,7 +77,7 @@ def checked(row: Row) -> Labelled:
         )
     assert isinstance(volume, Volume)  # noqa: S101 - looked at above
     assert isinstance(points, Points)  # noqa: S101
-    check_volume(volume, "Picking")
+    check_volume(volume, "Picking", sized=True)
     made = Labelled(volume, points, None if regions is None else np.asarray(regions.data))
     _check_grid(made)
     _check_labels(made)
@@ -87,14 +87,12 @@ def checked(row: Row) -> Labelled:
 def _check_grid(row: Labelled) -> None:
     """Raise unless tomogram, labels and regions count the same voxels."""
     volume, points, regions = row.volume, row.points, row.regions
-    if volume.voxel_size is None:
-        raise DataError(f"The voxel size of {volume.name} is not known; set it first.")
     if points.voxel_size is not None and not np.allclose(
-        points.voxel_size, volume.voxel_size, rtol=0.01
+        points.voxel_size, volume.scale, rtol=0.01
     ):
         raise DataError(
             f"{points.name} counts voxels of {points.voxel_size[0]:.4g} Å, {volume.name} has "
-            f"{volume.voxel_size[0]:.4g} Å; convert the labels to this tomogram."
+            f"{volume.scale[0]:.4g} Å; convert the labels to this tomogram."
         )
     if regions is not None and regions.shape != volume.shape:
         raise DataError(

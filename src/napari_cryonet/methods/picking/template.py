@@ -47,7 +47,6 @@ def mean_particle(
         Positions ``(n, 3)`` in each of them, in voxels.
     diameter
         Of the particles, in voxels.
-
     length
         Side of the cube in voxels; at least `side`, and odd.
 
