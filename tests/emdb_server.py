@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,12 +80,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Run a server on this machine, on a real socket."""
+def serving(certificate: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Run a server on this machine, on a real socket; with a certificate, an https server."""
     state = Server()
     handler = type("Handler", (Handler,), {"state": state})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         state.address = f"http://127.0.0.1:{http.server_port}"
+        if certificate is not None:
+            http.socket = certificate.wrap_socket(http.socket, server_side=True)
+            state.address = f"https://localhost:{http.server_port}"
         thread = threading.Thread(target=http.serve_forever, args=(0.02,))
         thread.start()
         yield state

@@ -134,3 +134,10 @@ def test_values_outside_become_their_nearest_inside() -> None:
     assert set(np.unique(found)) == {3.0, 7.0}
     with pytest.raises(DataError, match="no value"):
         filled(np.zeros((3, 3, 3)))
+
+
+def test_a_map_out_of_which_nothing_stands() -> None:
+    values = np.ones((24, 24, 24), np.float32)
+    values[:7] = 0  # what is cleared is darker than the rest, and the rest is all alike
+    with pytest.raises(DataError, match="Nothing stands out"):
+        make_mask(values, SIZE, Masking())

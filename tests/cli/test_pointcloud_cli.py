@@ -55,6 +55,28 @@ def test_from_images_to_a_cloud_poses_and_their_score(
     assert set(judged.json) >= {"rmse", "chamfer", "hand", "pose_error_deg"}
 
 
+def test_networks_of_poses_are_trained_and_applied(
+    cryonet: Any, simulated: Path, tmp_path: Path
+) -> None:
+    images, table = simulated / "images.fits", tmp_path / "poses.csv"
+    network = ("--network.steps", 2, "--network.batch", 8, "--device", "cpu", "--quiet")
+    taught, joint = tmp_path / "taught.safetensors", tmp_path / "joint.safetensors"
+    words = ("pointcloud", "train", images)
+    made = cryonet(*words, "--learn-poses", "--output", taught, *BRIEF, *network[:4])
+    assert made.code == 0, made.err
+    engine = ("--engine", "network", "--network.fixed-points", "--output", joint)
+    assert cryonet(*words, simulated / "truth.ply", *engine, *network).code == 0
+    for model in (taught, joint):
+        words = ("pointcloud", "apply", model, images, "--by", "network", "--no-refine", "--quiet")
+        assert cryonet(*words, "--output", table, "--overwrite").code == 0
+        assert len(poses.read(table)) == 24
+    plain = tmp_path / "plain.safetensors"
+    again = ("--start", taught, "--output", plain)
+    refused = cryonet("pointcloud", "train", images, *again, *BRIEF)
+    assert (refused.code, "learn_poses" in refused.sentence) == (2, True)
+    assert cryonet("pointcloud", "train", images, *again, "--learn-poses", *network).code == 0
+
+
 def test_the_mirrored_cloud_is_written_on_request(
     cryonet: Any, simulated: Path, tmp_path: Path
 ) -> None:

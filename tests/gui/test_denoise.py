@@ -251,6 +251,31 @@ def test_more_pairs_are_found_by_their_names(picker, add, qtbot):
     assert not picker.more.isVisible()
 
 
+def test_pairs_that_are_given_need_no_names(picker, add):
+    add("half 1")
+    add("half 2")
+    given = ("/d/1.0/0552.map", "/d/2.0/0552.map"), ("/d/left.mrc", "/d/right.mrc")
+    picker.add_pairs([*given, given[0]])
+    picker.add_files(["/d/x_half1.mrc", "/d/x_half2.mrc"])
+    listed = [picker.more.item(n).text() for n in range(picker.more.count())]
+    assert listed == [
+        "1.0/0552.map + 2.0/0552.map",
+        "left.mrc + right.mrc",
+        "x_half1.mrc + x_half2.mrc",
+    ]
+    assert picker.further() == (*given, ("/d/x_half1.mrc", "/d/x_half2.mrc"))
+    assert not picker.alone.isVisible()
+    picker.more.setCurrentRow(0)
+    picker.more.itemDoubleClicked.emit(picker.more.item(0))
+    assert picker.further()[0] == given[1]
+    picker.pair(False)
+    assert picker.further()[:2] == (("/d/x_half1.mrc",), ("/d/x_half2.mrc",))
+    picker.more.setCurrentRow(3)
+    picker.more.itemDoubleClicked.emit(picker.more.item(3))
+    assert sorted(picker.further())[0] == ("/d/left.mrc",)
+    assert len(picker.further()) == 3
+
+
 def test_files_are_chosen_in_a_dialog(picker, model, monkeypatch, shown, halves):
     asked: list[str] = []
 
@@ -371,7 +396,10 @@ def test_a_job_that_fails_says_so_in_the_dock(dock, model, add, qtbot):
 
 
 def test_the_device_is_what_the_preferences_say(dock, model, shown, halves, monkeypatch, qtbot):
-    monkeypatch.setattr("napari_cryonet.gui.room.preference", lambda *rest: "cuda:99")
+    chosen = {"device": "cuda:99"}
+    monkeypatch.setattr(
+        "napari_cryonet.gui.room.preference", lambda _, name, default: chosen.get(name, default)
+    )
     for volume in halves:
         model.add_layer(shown(volume))
     work = dock.train()

@@ -16,9 +16,11 @@ import pytest
 from napari.components import ViewerModel
 from npe2 import PluginManifest
 from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtWidgets import QFileDialog
 
 import napari_cryonet
 from emdb_server import Server, offered, path_of, serving, stall
+from napari_cryonet.cli.pairs import read_pairs
 from napari_cryonet.gui.folders import data_folder
 from napari_cryonet.gui.library import shelf as shelf_module
 from napari_cryonet.gui.library.search_page import ABOUT, COLUMNS, Offer, box_text
@@ -26,8 +28,9 @@ from napari_cryonet.gui.library.table import TickTable
 from napari_cryonet.gui.preferences import preference, remember
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.widgets.library import LibraryWidget
-from napari_cryonet.io import write
+from napari_cryonet.io import read_volume, write
 from napari_cryonet.library import Entry, Library
+from napari_cryonet.simulate import half_map_pair
 from napari_cryonet.types import Volume
 
 MANIFEST = Path(napari_cryonet.__file__).with_name("napari.yaml")
@@ -114,13 +117,13 @@ def searched(qtbot: Any, dock: LibraryWidget) -> str:
 
 def half_maps(folder: Path) -> Path:
     """Make a folder of a good pair and a bad one."""
-    rng = np.random.default_rng(3)
     (folder / "train").mkdir(parents=True)
-    signal = rng.normal(size=(3, 12, 16, 20)).astype("f4")
-    noisy = signal[0] + np.float32(0.1) * signal[1]
-    for name, halves in {"one": (signal[0], noisy), "two": (signal[1], signal[2])}.items():
-        for number, data in enumerate(halves, 1):
-            write(folder / f"train/{name}_half{number}.mrc", Volume(data, (2.0, 2.0, 2.0)))
+    good = half_map_pair(36, 2.0, seed=0, resolution=6.0)
+    noise = np.random.default_rng(3).normal(size=(2, 36, 36, 36)).astype("f4")
+    bad = [Volume(half, (2.0, 2.0, 2.0)) for half in noise]
+    for name, halves in {"one": (good.first, good.second), "two": bad}.items():
+        for number, half in enumerate(halves, 1):
+            write(folder / f"train/{name}_half{number}.mrc", half)
     return folder
 
 
@@ -260,6 +263,7 @@ def test_bad_pairs_are_put_aside_and_come_back(
     page = dock.sort
     dock.choose(half_maps(tmp_path / "library"))
     assert page.words.text() == "2 pairs, none compared yet"
+    assert page.slider.value() == 0.65
     assert not page.buttons["aside"].isEnabled()
     page.buttons["compare"].click()
     assert done(qtbot, dock) == "2 pairs compared."
@@ -268,8 +272,9 @@ def test_bad_pairs_are_put_aside_and_come_back(
     assert column(page.table, 0) == ["two_half1.mrc", "one_half1.mrc"]
     page.slider.setValue(1)
     assert page.buttons["aside"].text() == "Put 2 aside"
-    page.form.widgets["measure"].value = "pearson"
-    assert page.slider.value() == 0.5
+    page.form.widgets["by"].value = "whole-box"
+    assert page.slider.value() == 0.73
+    assert not page.form.widgets["mask"].enabled
     page.buttons["aside"].click()
     assert done(qtbot, dock) == "1 pair put aside, 0 pairs put back."
     assert column(page.table, 3) == ["bad", "train"]
@@ -294,22 +299,62 @@ def test_the_newest_selected_pair_is_shown(qtbot: Any, dock: LibraryWidget, tmp_
     assert not page.view.isVisible()
 
 
+def old_folders(folder: Path) -> Path:
+    """Make folders in which both halves of a pair have one name."""
+    for digits in ("0552", "3650"):
+        pair = half_map_pair(36, 2.0, seed=int(digits), resolution=6.0)
+        for place, half in (("1.0", pair.first), ("2.0", pair.second)):
+            (folder / place).mkdir(parents=True, exist_ok=True)
+            write(folder / f"{place}/{digits}.map", half)
+    return folder
+
+
 @pytest.mark.viewer
-def test_ticked_pairs_go_into_the_denoise_dock(
-    make_napari_viewer: Callable[[], Any], npe2pm: Any, jobs: Runner, chosen: Any, tmp_path: Path
+@pytest.mark.parametrize("where", ["denoise", "resolution"])
+def test_ticked_pairs_go_into_a_dock_that_trains(
+    where: str,
+    make_napari_viewer: Callable[[], Any],
+    npe2pm: Any,
+    jobs: Runner,
+    chosen: Any,
+    tmp_path: Path,
 ) -> None:
-    half_maps(tmp_path / "library")
+    old_folders(tmp_path / "library")
     with npe2pm.tmp_plugin(manifest=str(MANIFEST)):
         viewer = make_napari_viewer()
         _, dock = viewer.window.add_plugin_dock_widget("napari-cryonet", "Library")
         page = dock.sort
-        page.buttons["use"].click()
+        page.buttons[where].click()
         assert dock.task.message.text() == "Tick the pairs first."
         page.table.items.tick_all(True)
-        page.buttons["use"].click()
-        assert [layer.name for layer in viewer.layers] == ["one_half1", "one_half2"]
-        _, denoise = viewer.window.add_plugin_dock_widget("napari-cryonet", "Denoise")
-        rows, given = denoise.halves.rows(training=True)
-        assert [len(row) for row in rows] == [2, 2]
-        assert [Path(name).name for name in rows[1]] == ["two_half1.mrc", "two_half2.mrc"]
-        assert len(given) == 2
+        page.buttons[where].click()
+        one, two = (viewer.layers[n].name for n in (0, 1))
+        _, other = viewer.window.add_plugin_dock_widget("napari-cryonet", where.capitalize())
+        rows, given = other.halves.rows(training=True)
+        further = tuple(str(tmp_path / f"library/{place}/3650.map") for place in ("1.0", "2.0"))
+        assert rows == ((f"layer: {one}", f"layer: {two}"), further)
+        assert other.halves.further() == (further,)
+        assert other.halves.more.item(0).text() == "1.0/3650.map + 2.0/3650.map"
+        halves = [volume.data for volume in given.values()]
+        for half, place in zip(halves, ("1.0", "2.0"), strict=True):
+            np.testing.assert_array_equal(
+                half, read_volume(tmp_path / f"library/{place}/0552.map").data
+            )
+
+
+def test_ticked_pairs_become_a_table(
+    dock: LibraryWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock.choose(old_folders(tmp_path / "library"))
+    page, table = dock.sort, tmp_path / "pairs.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "pairs"), ""))
+    page.buttons["table"].click()
+    assert dock.task.message.text() == "Tick the pairs first."
+    page.table.items.tick_all(True)
+    page.buttons["table"].click()
+    assert "noise2noise train --pairs" in dock.task.message.text()
+    library = (tmp_path / "library").resolve()
+    assert read_pairs(table, ("half1", "half2")) == [
+        [str(library / f"{place}/{digits}.map") for place in ("1.0", "2.0")]
+        for digits in ("0552", "3650")
+    ]

@@ -441,7 +441,7 @@ def test_a_folder_stands_for_the_server(server: Server, library: Library, tmp_pa
 def test_an_address_that_is_none(library: Library) -> None:
     entry = Entry("EMD-0552", (RemoteFile("a_half_map_1.map"), RemoteFile("a_half_map_2.map")))
     with pytest.raises(ValueError, match="no address of a web server"):
-        fetched(entry, library, SourceSettings(files="ftp://127.0.0.1/pub"))
+        fetched(entry, library, SourceSettings(files="gopher://127.0.0.1/pub"))
 
 
 def test_an_unknown_folder_is_no_library(tmp_path: Path) -> None:

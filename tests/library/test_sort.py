@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,15 +13,19 @@ import numpy as np
 import pytest
 
 from napari_cryonet import Volume, write
-from napari_cryonet.errors import DataError, FileProblem, FormatError
+from napari_cryonet.errors import DataError, FileProblem, FormatError, SettingsError
+from napari_cryonet.io import read_volume
 from napari_cryonet.library import Library, Pair, SortSettings, moves, places
-from napari_cryonet.library.likeness import banded, likeness
+from napari_cryonet.library.detail import detail
+from napari_cryonet.library.likeness import likeness
 from napari_cryonet.library.sort import is_bad, measure, restore, sort
 from napari_cryonet.reporting import Cancelled, RecordingReporter
 from napari_cryonet.simulate import half_map_pair
 
 GOOD = ("a", "b", "c", "d")
 _VOXEL = 2.0
+
+_DATA = os.environ.get("CRYONET_CONFORMANCE_DATA", "")
 
 Tree = dict[str, tuple[str, int]]
 
@@ -96,6 +101,29 @@ def test_the_default_threshold_separates_and_restore_brings_back(folder: Path) -
     assert states["mismatched_half_map_1.mrc"] == "train"
 
 
+@pytest.mark.skipif(not _DATA, reason="CRYONET_CONFORMANCE_DATA names no folder")
+def test_noisy_and_real_pairs_are_good_and_spoilt_ones_are_not(tmp_path: Path) -> None:
+    data = Path(_DATA)
+    pairs = {
+        name: tuple(data / f"sim_halfmaps/{name}_half_map_{half}.mrc" for half in (1, 2))
+        for name in ("simA", "simB")
+    }
+    patch = sorted((data / "halfmap_patch").glob("*.map"))
+    for name, (one, two) in {**pairs, "patch": patch}.items():
+        first, second = read_volume(one), read_volume(two)
+        copies = {"good": second.data, "turned": np.rot90(second.data, axes=(0, 2)),
+                  "mirrored": second.data[::-1], "shifted": np.roll(second.data, 3, (0, 1, 2)),
+                  "inverted": -second.data}  # fmt: skip
+        for what, values in copies.items():
+            write(tmp_path / f"{what}-{name}_half1.mrc", first)
+            made = second.changed(np.ascontiguousarray(values), "Spoilt.")
+            write(tmp_path / f"{what}-{name}_half2.mrc", made)
+    library, measures = measured(tmp_path)
+    done = sort(library, measures, SortSettings().limit)
+    assert len(done.aside) == 12
+    assert not [name for name in names(done.aside) if name.startswith("good")]
+
+
 def test_another_threshold_moves_both_ways(folder: Path) -> None:
     library, pairs = measured(folder)
     every = sort(library, pairs, 1.0)
@@ -110,8 +138,8 @@ def test_at_the_threshold_is_bad() -> None:
     assert is_bad(pair, 0.73)
     assert not is_bad(pair, 0.7299)
     assert is_bad(Pair("a1", "a2"), -1.0)
-    assert SortSettings().limit == 0.73
-    assert SortSettings(measure="pearson").limit == 0.5
+    assert SortSettings().limit == 0.65
+    assert SortSettings(by="whole-box").limit == 0.73
 
 
 def test_folders_of_protein_denoiser(
@@ -256,33 +284,41 @@ def test_stop_notes_nothing(folder: Path) -> None:
     assert not (folder / "library.csv").exists()
 
 
-def test_mask_and_band(folder: Path) -> None:
-    _, whole = measured(folder)
-    _, inside = measured(folder, mask="automatic", measure="pearson")
-    _, fine = measured(folder, coarsest=10.0, finest=7.0)
-    assert [pair.measure for pair in (whole[0], inside[0], fine[0])] == [
-        "uncentred",
-        "pearson, mask automatic",
-        "uncentred, 10.0 to 7.0 Å",
-    ]
-    for one, two, three in zip(whole, inside, fine, strict=True):
-        assert one.correlation != two.correlation != three.correlation
-    by_name = {pair.half1: pair.correlation for pair in fine}
-    good = min(by_name[f"{name}/{name}_half_map_1.mrc"] or 0 for name in GOOD)
-    assert good > 5 * abs(by_name["mismatched_half_map_1.mrc"] or 0)
+def test_the_whole_box_is_compared_as_protein_denoiser_does(folder: Path) -> None:
+    library, pairs = measured(folder, by="whole-box")
+    one, two = (np.asarray(values_of(folder / path), float) for path in pairs[0].paths)
+    expected = (one * two).sum() / np.sqrt((one**2).sum() * (two**2).sum())
+    assert pairs[0].correlation == pytest.approx(expected)
+    assert {pair.measure for pair in pairs} == {"whole-box"}
+    assert names(sort(library, pairs, 0.73).aside) == {"mismatched", "rotated"}
 
 
 def test_a_mask_from_a_file(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     mask = tmp_path_factory.mktemp("mask") / "mask.mrc"
-    values = np.zeros((40, 40, 40))
+    values = np.zeros((40, 40, 40), np.float32)
     values[10:30, 10:30, 10:30] = 1
     put(mask, values)
     library = Library(folder)
     pair = measure(library, SortSettings(), RecordingReporter(), mask)[0]
-    one, two = (np.asarray(values_of(folder / path), float) for path in pair.paths)
-    box = (slice(10, 30),) * 3
-    expected = (one[box] * two[box]).sum() / np.sqrt((one[box] ** 2).sum() * (two[box] ** 2).sum())
-    assert pair.correlation == pytest.approx(expected)
+    assert pair.measure == "detail, mask mask"
+    one, two = (values_of(folder / path) for path in pair.paths)
+    assert pair.correlation == pytest.approx(detail(one, two, (_VOXEL,) * 3, values))
+    with pytest.raises(SettingsError, match="without a mask"):
+        measure(library, SortSettings(by="whole-box"), RecordingReporter(), mask)
+
+
+@pytest.mark.parametrize("by", ["detail", "whole-box"])
+def test_copies_are_no_halves(by: str, folder: Path) -> None:
+    one = values_of(folder / "a/a_half_map_1.mrc")
+    for name, copy in (("same", one), ("scaled", 3 * one + 5), ("flat", one * 0 + 1)):
+        put(folder / f"{name}_half1.mrc", one * 0 + 1 if name == "flat" else one)
+        put(folder / f"{name}_half2.mrc", copy)
+    library, pairs = measured(folder, by=by)
+    by_name = {pair.half1: pair for pair in pairs}
+    for name in ("same", "scaled", "flat"):
+        assert by_name[f"{name}_half1.mrc"].correlation is None
+        assert "copies of each other" in by_name[f"{name}_half1.mrc"].note
+    assert names(sort(library, pairs, 0.1).aside) >= {"same", "scaled", "flat"}
 
 
 def values_of(path: Path) -> np.ndarray:
@@ -290,41 +326,97 @@ def values_of(path: Path) -> np.ndarray:
     return np.frombuffer(path.read_bytes()[1024:], "<f4").reshape(40, 40, 40)
 
 
+def spoilt(half: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return what is no half of the same thing any more."""
+    return {
+        "turned": np.rot90(half, axes=(0, 2)),
+        "upside down": np.rot90(half, 2, axes=(0, 1)),
+        "mirrored": half[::-1, ::-1, ::-1],
+        "shifted": np.roll(half, (3, 3, 3), (0, 1, 2)),
+        "inverted": -half,
+        "noise": rng.standard_normal(half.shape).astype(np.float32),
+    }
+
+
+@pytest.mark.parametrize(
+    ("side", "voxel", "resolution"),
+    [(36, 4.0, 12.0), (40, 2.0, 6.0), (64, 1.5, 3.5)],
+)
+def test_noise_is_forgiven_and_nothing_else(
+    side: int, voxel: float, resolution: float, rng: np.random.Generator
+) -> None:
+    pairs = [half_map_pair(side, voxel, seed=seed, resolution=resolution) for seed in (0, 1)]
+    (one, two), (_, other) = ((pair.first.data, pair.second.data) for pair in pairs)
+    voxels = (voxel,) * 3
+    mask = pairs[0].mask.data
+    noisier = [half + 2 * half.std() * rng.standard_normal(half.shape) for half in (one, two)]
+    assert likeness(noisier[0], noisier[1]) < 0.3
+    assert detail(one, two, voxels, mask) > 0.9
+    assert detail(noisier[0], noisier[1], voxels, mask) > 0.8
+    for name, half in {**spoilt(two, rng), "mismatched": other}.items():
+        assert detail(one, half, voxels, mask) < 0.5, name
+
+
+def test_grey_values_and_cleared_surroundings_do_not_matter() -> None:
+    pair = half_map_pair(48, 2.0, seed=3, resolution=6.0)
+    one, two, mask = pair.first.data, pair.second.data, pair.mask.data
+    voxels = (2.0,) * 3
+    value = detail(one, two, voxels, mask)
+    assert detail(3 * one - 7, two / 5, voxels, mask) == pytest.approx(value, abs=1e-3)
+    radius = np.sqrt(sum(np.square(np.ogrid[tuple(slice(-1, 1, 48j) for _ in "zyx")][axis])
+                         for axis in range(3)))  # fmt: skip
+    cleared = [half * (radius < 0.95) for half in (one, two)]
+    assert detail(*cleared, voxels, mask) == pytest.approx(value, abs=0.1)
+    masked = [half * mask for half in (one, two)]
+    assert detail(*masked, voxels, mask) > 0.9
+    assert detail(masked[0], masked[1][::-1], voxels, mask) < 0.5
+    assert detail(one, two, voxels, None) > 0.65
+
+
+def test_boxes_with_unequal_sides_and_voxels() -> None:
+    pair = half_map_pair(48, 2.0, seed=3, resolution=6.0)
+    part = slice(4, 45), slice(2, 46), slice(1, 47)
+    one, two, mask = (each.data[part] for each in (pair.first, pair.second, pair.mask))
+    for voxels in ((2.0, 2.0, 2.0), (2.0, 2.1, 1.9)):
+        assert detail(one, two, voxels, mask) > 0.9
+        assert detail(one, two[:, ::-1], voxels, mask) < 0.5
+
+
+def test_no_detail_is_no_likeness(rng: np.random.Generator) -> None:
+    one, two = rng.standard_normal((2, 32, 32, 32)).astype(np.float32)
+    mask = np.zeros(one.shape, np.float32)
+    mask[10:22, 10:22, 10:22] = 1
+    assert detail(one, two, (2.0,) * 3, mask) == 0.0
+    assert detail(one * 0, two * 0, (2.0,) * 3, mask) == 0.0
+    assert detail(one[:2, :2, :2], one[:2, :2, :2], (20.0,) * 3, None) == 0.0
+
+
+def test_a_map_without_a_particle_is_compared_as_a_whole(tmp_path: Path) -> None:
+    for number in (1, 2):
+        put(tmp_path / f"flat_half{number}.mrc", np.full((8, 8, 8), number))
+    _, (pair,) = measured(tmp_path)
+    assert pair.correlation == 0.0
+
+
 def test_likeness_is_what_its_formula_says(rng: np.random.Generator) -> None:
     one, two = rng.normal(5, 1, (4, 5, 6)), rng.normal(5, 1, (4, 5, 6))
     expected = (one * two).sum() / np.sqrt((one**2).sum() * (two**2).sum())
     assert likeness(one, two) == pytest.approx(expected)
-    pearson = np.corrcoef(one.ravel(), two.ravel())[0, 1]
-    assert likeness(one, two, "pearson") == pytest.approx(pearson)
-    assert likeness(one + 1e6, two - 1e6, "pearson") == pytest.approx(pearson, rel=1e-6)
-    mask = rng.random((4, 5, 6)) > 0.5
-    inside = np.corrcoef(one[mask], two[mask])[0, 1]
-    assert likeness(one, two, "pearson", mask) == pytest.approx(inside)
+    centred = np.corrcoef(one.ravel(), two.ravel())[0, 1]
+    assert likeness(one, two, centred=True) == pytest.approx(centred)
+    assert likeness(one + 1e6, two - 1e6, centred=True) == pytest.approx(centred, rel=1e-6)
 
 
 def test_likeness_at_its_limits(rng: np.random.Generator) -> None:
     one = rng.normal(size=(3, 4, 5))
-    for kind in ("uncentred", "pearson"):
-        assert likeness(one, one * 3, kind) == pytest.approx(1.0)  # type: ignore[arg-type]
-        assert likeness(one, -one, kind) == pytest.approx(-1.0)  # type: ignore[arg-type]
-        assert likeness(one, one * 0, kind) == 0.0  # type: ignore[arg-type]
-        assert likeness(one, one, kind, one * 0) == 0.0  # type: ignore[arg-type]
+    for centred in (False, True):
+        assert likeness(one, one * 3, centred=centred) == pytest.approx(1.0)
+        assert likeness(one, -one, centred=centred) == pytest.approx(-1.0)
+        assert likeness(one, one * 0, centred=centred) == 0.0
     with pytest.raises(DataError, match="one shape"):
         likeness(one, one[:2])
     with pytest.raises(DataError, match="not numbers"):
         likeness(one, np.full_like(one, np.nan))
-
-
-def test_a_band_is_what_lies_between() -> None:
-    x = np.arange(32)
-    coarse, fine = np.cos(2 * np.pi * x * 2 / 32), np.cos(2 * np.pi * x * 10 / 32)
-    both = np.broadcast_to(coarse + fine, (8, 8, 32))
-    voxel = (1.0, 1.0, 1.0)
-    np.testing.assert_allclose(banded(both, voxel, 8.0, None)[0, 0], fine, atol=1e-5)
-    np.testing.assert_allclose(banded(both, voxel, None, 8.0)[0, 0], coarse, atol=1e-5)
-    assert banded(both, voxel, None, None) is both
-    with pytest.raises(DataError, match="No Fourier coefficient"):
-        banded(both, voxel, 1.0, 0.9)
 
 
 @pytest.mark.parametrize(

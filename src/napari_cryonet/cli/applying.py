@@ -103,5 +103,6 @@ class Applying:
                 "output": str(self.files.output),
                 "overwrite": self.files.overwrite,
                 "settings": chosen(kind, self.files.settings, self.options),
+                **self.files.for_job(),
             }
         )

@@ -28,11 +28,31 @@ def write_into(folder: Path, parts: Sequence[tuple[str, Thing]], *, overwrite: b
     FileProblem
         If the folder cannot be made, or a file is in the way.
     """
+    check_folder(folder, [name for name, _ in parts], overwrite=overwrite)
+    for name, part in parts:
+        write(folder / name, part, overwrite=overwrite)
+
+
+def check_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """Make a folder, and check that files can be written into it.
+
+    Parameters
+    ----------
+    folder
+        It is made if it is not there.
+    names
+        Of the files.
+    overwrite
+        Whether files that are there may be replaced.
+
+    Raises
+    ------
+    FileProblem
+        If the folder cannot be made, or a file is in the way.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileProblem(f"Cannot make the folder {folder}: {error.strerror}.") from error
-    for name, _ in parts:
+    for name in names:
         check_output(folder / name, overwrite=overwrite)
-    for name, part in parts:
-        write(folder / name, part, overwrite=overwrite)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from napari_cryonet.cli.output import number, say, say_json
 from napari_cryonet.cli.work import DONE
 from napari_cryonet.io.atomic import check_output, replacing
 from napari_cryonet.library.index import Library
-from napari_cryonet.library.records import Pair
+from napari_cryonet.library.records import Pair, training_table
 from napari_cryonet.library.settings import SortSettings
 
 _FOLDER = Annotated[Path, Parameter(name="FOLDER", group=FILES)]
@@ -158,7 +157,8 @@ def show(
         library = Library(folder, report)
     pairs = [pair for pair in library.pairs if state in (None, pair.state)]
     if output is not None:
-        _write(output, library, pairs, overwrite=overwrite)
+        with replacing(output, overwrite=overwrite) as part:
+            part.write_text(training_table(folder, pairs), encoding="utf-8", newline="")
     if json:
         say_json({"pairs": [as_json(pair) for pair in pairs], "singles": library.singles})
     else:
@@ -185,18 +185,6 @@ def _table(pairs: Iterable[Pair], library: Library) -> None:
             say(f"{'':<21}{pair.note}")
     for single in library.singles:
         say(f"{'single':<10}  {'–':>7}  {single}")
-
-
-def _write(output: Path, library: Library, pairs: Iterable[Pair], *, overwrite: bool) -> None:
-    """Write absolute names, so that the table may be anywhere."""
-    with (
-        replacing(output, overwrite=overwrite) as part,
-        part.open("w", encoding="utf-8", newline="") as stream,
-    ):
-        lines = csv.writer(stream, lineterminator="\n")
-        lines.writerow(("half1", "half2"))
-        for pair in pairs:
-            lines.writerow((library.folder / path).resolve() for path in pair.paths)
 
 
 sort.__annotations__["options"] = options_of(SortSettings)

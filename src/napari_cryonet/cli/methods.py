@@ -69,6 +69,11 @@ class Family:
         return " ".join(self.columns).upper()
 
     @property
+    def apply_files(self) -> type[ApplyFiles]:
+        """The options of an application that are no settings."""
+        return ApplyFiles
+
+    @property
     def given(self) -> str:
         """What a model is applied to, as the help writes it."""
         first, *others = self.inputs
@@ -124,6 +129,7 @@ class Family:
             return asked.run(self.results)
 
         kind = table.find(self.method).settings("apply")
+        apply.__annotations__["files"] = self.apply_files
         apply.__annotations__["inputs"] = inputs_of(f"What to apply it to: {self.given}")
         apply.__annotations__["options"] = options_of(kind)
         return apply

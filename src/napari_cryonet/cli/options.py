@@ -11,6 +11,7 @@ from pydantic import create_model
 from pydantic.fields import FieldInfo
 
 from napari_cryonet.errors import SettingsError
+from napari_cryonet.io.image_set import RowOrder
 from napari_cryonet.settings import Settings, read_toml
 
 FILES = Group("Files and output", sort_key=1)
@@ -44,6 +45,28 @@ class CommonFiles:
     overwrite: Flag = False
     quiet: Flag = False
     json: Flag = False
+
+    def for_job(self) -> dict[str, Any]:
+        """Return what was set here of a job, by the names of its fields."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFiles(CommonFiles):
+    """How files of images are read.
+
+    Parameters
+    ----------
+    fits_rows
+        Rows of FITS images as they are stored, or flipped, since the first row of such a file is
+        the bottom; a flip changes the hand.
+    """
+
+    fits_rows: RowOrder | None = None
+
+    def for_job(self) -> dict[str, Any]:
+        """Return what was set here of a job, by the names of its fields."""
+        return super().for_job() | ({"fits_rows": self.fits_rows} if self.fits_rows else {})
 
 
 def options_of(settings: type[Settings], name: str = "*") -> Any:

@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from napari_cryonet.cli.applying import ApplyFiles
 from napari_cryonet.cli.methods import Family, inputs_of
-from napari_cryonet.cli.options import FILES, Flag, options_of
+from napari_cryonet.cli.options import FILES, Flag, ImageFiles, options_of
 from napari_cryonet.cli.output import number, say_json, say_table
+from napari_cryonet.cli.pointcloud_export import animate, draw_montage
+from napari_cryonet.cli.pointcloud_halves import halves
 from napari_cryonet.cli.pointcloud_images import draw_particles, simulate
 from napari_cryonet.cli.training import TrainFiles, Training
 from napari_cryonet.cli.work import DONE
@@ -28,7 +31,13 @@ _TRUTH = Annotated[Path, Parameter(name="TRUTH", group=FILES)]
 
 @Parameter(name="*", group=FILES)
 @dataclass(frozen=True, kw_only=True)
-class CloudFiles(TrainFiles):
+class PoseFiles(ApplyFiles, ImageFiles):
+    """Where a search for poses finds its images and puts its result."""
+
+
+@Parameter(name="*", group=FILES)
+@dataclass(frozen=True, kw_only=True)
+class CloudFiles(TrainFiles, ImageFiles):
     """Where a reconstruction finds and puts everything.
 
     Parameters
@@ -45,7 +54,7 @@ class CloudFiles(TrainFiles):
 
 @dataclass(frozen=True)
 class CloudFamily(Family):
-    """The commands of point clouds: those of every method, and three about images and truth."""
+    """The commands of point clouds: those of every method, and more for images and pictures."""
 
     def app(self) -> App:
         """Return the commands."""
@@ -53,8 +62,17 @@ class CloudFamily(Family):
         start = "Usage: cryonet pointcloud"
         app.command(draw_particles, name="render", usage=f"{start} render TABLE --output DIR\n")
         app.command(simulate, name="simulate", usage=f"{start} simulate [OBJECT] --output DIR\n")
+        app.command(halves, usage=f"{start} halves IMAGES --output DIR [OPTIONS]\n")
+        drawing = f"{start} montage MODEL IMAGES --output PNG [OPTIONS]\n"
+        app.command(draw_montage, name="montage", usage=drawing)
+        app.command(animate, usage=f"{start} animate MODEL --output FILM [OPTIONS]\n")
         app.command(score_cloud, name="score", usage=f"{start} score CLOUD TRUTH [OPTIONS]\n")
         return app
+
+    @property
+    def apply_files(self) -> type[ApplyFiles]:
+        """The options of an application that are no settings."""
+        return PoseFiles
 
     def _train(self) -> Callable[..., int]:
         """Return the command that reconstructs."""
@@ -65,7 +83,7 @@ class CloudFamily(Family):
             Parameters
             ----------
             *inputs
-                FITS files, or folders of them.
+                FITS files, or folders of them, and a cloud for a network to begin with.
             files
                 Where everything is.
             options
@@ -80,7 +98,10 @@ class CloudFamily(Family):
                 _write_cloud(asked)
             return code
 
-        train.__annotations__["inputs"] = inputs_of("FITS files of images, or folders of them.")
+        train.__annotations__["inputs"] = inputs_of(
+            "FITS files of images, or folders of them; for the engine network also a cloud (.ply "
+            "or .obj) to begin with."
+        )
         train.__annotations__["options"] = options_of(table.find(self.method).settings("train"))
         return train
 

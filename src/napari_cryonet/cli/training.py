@@ -10,7 +10,7 @@ from typing import Any
 from cyclopts import Parameter
 
 from napari_cryonet.cli.console import working
-from napari_cryonet.cli.options import FILES, CommonFiles, chosen
+from napari_cryonet.cli.options import FILES, CommonFiles, Flag, chosen
 from napari_cryonet.cli.output import number, say_json, say_table
 from napari_cryonet.cli.pairs import Rows, read_pairs
 from napari_cryonet.cli.work import do, exit_code, inputs
@@ -68,7 +68,15 @@ class TrainFiles(CommonFiles, _Places):
         Replace the model if it is there.
     json
         Print the summary as JSON.
+    tensorboard
+        Write curves and previews for TensorBoard into the run folder as well.
     """
+
+    tensorboard: Flag = False
+
+    def for_job(self) -> dict[str, Any]:
+        """Return what was set here of a job, by the names of its fields."""
+        return super().for_job() | ({"tensorboard": True} if self.tensorboard else {})
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,7 @@ class Training:
                 "output": str(files.output),
                 "overwrite": files.overwrite,
                 "settings": self._settings(),
+                **files.for_job(),
             }
         )
         return job.at(Path.cwd())
@@ -150,7 +159,7 @@ class Training:
             raise SettingsError("A run is resumed from its own checkpoint; leave out --start.")
         if files.run_folder is not None:
             raise SettingsError("A run is resumed in its own folder; leave out --run-folder.")
-        changes: dict[str, Any] = {"settings": self._settings()}
+        changes: dict[str, Any] = {"settings": self._settings(), **files.for_job()}
         if files.validation is not None:
             changes["validation"] = self._validation()
         if files.output is not None:

@@ -43,7 +43,7 @@ def inputs(job: Job, report: Reporter) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for row in (*job.inputs, *job.validation):
-        found.update(zip(row, read_row(row, report, found), strict=True))
+        found.update(zip(row, read_row(row, report, found, job.fits_rows), strict=True))
     return found
 
 

@@ -74,7 +74,9 @@ class ResolutionRoom(Room):
         self.look_at_model()
 
     def train(self) -> Work:
-        """Put a training on the two half maps into the queue, and show its curves.
+        """Put a training on the half maps into the queue, and show its curves.
+
+        The mask is that of the chosen layers; further pairs have one made for each.
 
         Raises
         ------
@@ -88,8 +90,8 @@ class ResolutionRoom(Room):
         things = dict(given) if mask is None else {**given, f"mask: {mask.name}": mask}
         name = f"{self.halves.first.currentText()} resolution"
         output = free_name(models_folder(), name)
-        row = tuple(things)
-        job = Job(method=self.method.name, action="train", inputs=(row,), output=str(output))
+        rows = (tuple(things), *self.halves.further())
+        job = Job(method=self.method.name, action="train", inputs=rows, output=str(output))
         work = self.submit(f"Train on {name}", job, things)
         self.training_plot.clear()
         self._show(self.training_plot)

@@ -162,7 +162,9 @@ class Room(Dock):
         parts = self.parts[job.method]
         form = parts.train_form if job.action == "train" else parts.apply_form
         settings = form.value().updated({"device": preference("compute", "device", "auto")})
-        return super().submit(title, job.updated({"settings": settings.to_dict()}), given)
+        board = job.action == "train" and preference("compute", "tensorboard", False)
+        job = job.updated({"settings": settings.to_dict(), "tensorboard": board})
+        return super().submit(title, job, given)
 
     def look_at_model(self) -> None:
         """Warn if the chosen model does not suit the chosen data."""

@@ -17,6 +17,7 @@ from napari_cryonet.reporting import Box, Cancelled, Reporter
 State = Literal["waiting", "running", "stopping", "done", "stopped", "discarded", "failed"]
 ENDED: tuple[State, ...] = ("done", "stopped", "discarded", "failed")
 _LEAST_SECONDS = 0.05
+_RARE = {"quality", "held_out_loss", "movement"}
 _AFTER = {"": "discarded", "keep": "stopped", "discard": "discarded"}
 
 Doing = Callable[[Reporter], Outcome]
@@ -171,9 +172,9 @@ class _Link:
         self._last = 0.0
 
     def step(self, done: float, total: float, **metrics: float) -> None:
-        """Emit a step, at most twenty in a second unless it carries a validation."""
+        """Emit a step, at most twenty in a second unless it carries a figure that is rare."""
         now = time.monotonic()
-        if "quality" in metrics or done >= total or now - self._last >= _LEAST_SECONDS:
+        if _RARE & metrics.keys() or done >= total or now - self._last >= _LEAST_SECONDS:
             self._last = now
             self._work._stepping.emit(float(done), float(total), metrics)
 

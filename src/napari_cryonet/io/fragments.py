@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +18,21 @@ from napari_cryonet.io.atomic import replacing
 from napari_cryonet.types import Volume
 
 SIDE, OUTSIDE = 16, 100.0
-_NAMES = ("map", "target")
+NAMES = ("map", "target")
+"""Of the arrays in a file."""
+SUFFIXES = (".hdf5", ".h5")
 
 Cubes = NDArray[np.float32]
+
+
+def is_set(path: Path) -> bool:
+    """Whether the name of a file says that it may be a set of fragments."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def is_array(path: Path) -> bool:
+    """Whether a path is that of an array in a set, as in a folder: ``train.hdf5/map``."""
+    return is_set(path.parent) and path.name in NAMES
 
 
 def read_fragments(path: Path) -> tuple[Volume, Volume]:
@@ -37,22 +48,42 @@ def read_fragments(path: Path) -> tuple[Volume, Volume]:
     FileProblem, FormatError
         If the file cannot be read, or holds something else.
     """
+    map_, target = (read_array(path / name) for name in NAMES)
+    return map_, target
+
+
+def read_array(path: Path) -> Volume:
+    """Read one array of a set of fragments.
+
+    Parameters
+    ----------
+    path
+        The file and, as if it were a folder, ``map`` or ``target`` in it.
+
+    Raises
+    ------
+    FileProblem, FormatError
+        If the file cannot be read, or holds something else.
+    """
+    import h5py
+
+    file = path.parent
     try:
-        with h5py.File(path) as file:
-            found = {name: np.asarray(file[name], np.float32) for name in _NAMES if name in file}
-            names = ", ".join(file)
+        with h5py.File(file) as arrays:
+            names = ", ".join(arrays)
+            shapes = [getattr(arrays.get(name), "shape", ()) for name in NAMES]
+            right = len(shapes[0]) == 4 and shapes[0] == shapes[1]
+            data = np.asarray(arrays[path.name], np.float32) if right else None
     except OSError as error:
-        if not path.is_file():
-            raise FileProblem(f"Cannot read {path}: there is no such file.") from error
-        raise FormatError(f"{path} cannot be read as HDF5: {error}.") from error
-    shapes = {array.shape for array in found.values()}
-    if len(found) < 2 or len(shapes) > 1 or any(len(shape) != 4 for shape in shapes):
+        if not file.is_file():
+            raise FileProblem(f"Cannot read {file}: there is no such file.") from error
+        raise FormatError(f"{file} cannot be read as HDF5: {error}.") from error
+    if data is None:
         raise FormatError(
-            f"{path} holds {names or 'nothing'}; fragments are two arrays, map and target, of one "
+            f"{file} holds {names or 'nothing'}; fragments are two arrays, map and target, of one "
             f"shape (n, {SIDE}, {SIDE}, {SIDE})."
         )
-    map_, target = (Volume(found[name], name=f"{path.stem} {name}", path=path) for name in _NAMES)
-    return map_, target
+    return Volume(data, name=f"{file.stem} {path.name}", path=path)
 
 
 def write_fragments(
@@ -76,10 +107,12 @@ def write_fragments(
     OutputExists, FileProblem
         If the file is there, or cannot be written.
     """
+    import h5py
+
     cut = [_fragments(*row) for row in rows]
     arrays = [np.concatenate(part) for part in zip(*cut, strict=True)]
     with replacing(path, overwrite=overwrite) as part, h5py.File(part, "w") as file:
-        for name, array in zip(_NAMES, arrays, strict=True):
+        for name, array in zip(NAMES, arrays, strict=True):
             file.create_dataset(name, data=array)
     return len(arrays[0])
 

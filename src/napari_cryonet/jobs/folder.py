@@ -19,7 +19,10 @@ from napari_cryonet.methods import table
 from napari_cryonet.reporting import Cancelled, PassingReporter, Reporter
 
 End = Literal["done", "stopped", "discarded", "failed"]
-_METRICS = ("step", "epoch", "seconds", "loss", "quality", "learning_rate")
+_METRICS = (
+    *("step", "epoch", "seconds", "loss", "quality", "learning_rate"),
+    *("held_out_loss", "sigma", "told_sigma", "movement", "point_rate", "pose_error"),
+)
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,11 @@ class LoggingReporter(PassingReporter):
         super().__init__(report)
         self._log = (folder.path / "log.txt").open("a", encoding="utf-8", buffering=1)
         path = folder.path / "metrics.csv"
-        new = not path.exists()
-        self._metrics = path.open("a", encoding="utf-8", newline="", buffering=1)
-        self._rows = csv.DictWriter(self._metrics, _METRICS, extrasaction="ignore")
-        if new:
+        self._metrics = path.open("a+", encoding="utf-8", newline="", buffering=1)
+        self._metrics.seek(0)
+        known = next(csv.reader(self._metrics), None)  # of a run that an older version began
+        self._rows = csv.DictWriter(self._metrics, known or _METRICS, extrasaction="ignore")
+        if known is None:
             self._rows.writeheader()
 
     def step(self, done: float, total: float, **metrics: float) -> None:

@@ -14,13 +14,16 @@ from napari_cryonet.errors import CryonetError, DataError
 from napari_cryonet.io import (
     CoordinateSettings,
     coordinates,
+    fragments,
     image_set,
+    mesh,
     mrc,
     poses,
     read,
     read_volume,
     write,
 )
+from napari_cryonet.io.image_set import RowOrder
 from napari_cryonet.io.text import file_stem
 from napari_cryonet.jobs.folder import RunFolder
 from napari_cryonet.jobs.job import Job, Rows
@@ -32,7 +35,10 @@ _ROUNDED = 1e-6  # Å; a layer keeps sizes and places with six decimals
 
 
 def read_row(
-    row: Sequence[str], report: Reporter, given: Mapping[str, Thing] | None = None
+    row: Sequence[str],
+    report: Reporter,
+    given: Mapping[str, Thing] | None = None,
+    fits_rows: RowOrder = "stored",
 ) -> tuple[Thing, ...]:
     """Return the things that one row of names stands for.
 
@@ -40,11 +46,14 @@ def read_row(
     ----------
     row
         Names of volumes and, behind a volume, of files of positions in it; or of a FITS file or
-        a folder of them, a stack of images.
+        a folder of them, a stack of images; or of a cloud (.ply or .obj); or of the arrays of a
+        set of fragments (``train.hdf5/map``).
     report
-        Is told how far a compressed file is.
+        Is told how far a compressed file is, and what was chosen of a folder of images.
     given
         Things that some of the names stand for; all other names are files.
+    fits_rows
+        Whether rows of images are flipped.
 
     Raises
     ------
@@ -61,7 +70,14 @@ def read_row(
             first = things[0] if things else None
             things.append(read_points(Path(name), first if isinstance(first, Volume) else None))
         elif image_set.is_named(Path(name)):
-            things.append(image_set.read(Path(name)))
+            images = image_set.read(Path(name), fits_rows)
+            for note in images.notes:
+                report.say(note)
+            things.append(images)
+        elif Path(name).suffix.lower() in mesh.SUFFIXES:
+            things.append(mesh.read(Path(name)))
+        elif fragments.is_array(Path(name)):
+            things.append(fragments.read_array(Path(name)))
         else:
             things.append(read_volume(name, report))
     return tuple(things)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from napari_cryonet.io.image_set import RowOrder
 from napari_cryonet.methods import table
 from napari_cryonet.methods.table import Action
 from napari_cryonet.settings import Settings, read_toml, setting, toml_text
@@ -26,6 +27,10 @@ class Job(Settings):
     model: str = setting("", "The model file to apply, or to start a training from")
     output: str = setting("", "File to write: the model, or the result")
     overwrite: bool = setting(False, "Whether an output that is there may be replaced")
+    fits_rows: RowOrder = setting(
+        "stored", "Rows of FITS images of molecules: as they are stored, or flipped"
+    )
+    tensorboard: bool = setting(False, "Whether a training also writes curves for TensorBoard")
     settings: dict[str, Any] = setting({}, "Settings of the method; missing ones are default")
 
     @classmethod

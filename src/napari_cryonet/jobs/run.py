@@ -12,6 +12,7 @@ from typing import Any
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.io import mrc, read_model, read_volume, write, write_model
 from napari_cryonet.io.atomic import check_output
+from napari_cryonet.jobs.board import boarded
 from napari_cryonet.jobs.folder import LoggingReporter, RunFolder
 from napari_cryonet.jobs.inputs import as_files, read_row
 from napari_cryonet.jobs.job import Job, Rows
@@ -117,18 +118,20 @@ def _do(
     if folder is not None:
         job, given = as_files(job, given, folder, report)
     if job.action == "train":
-        things = _things(job.inputs, given, report)
-        validation = _things(job.validation, given, report)
+        things = _things(job, job.inputs, given, report)
+        validation = _things(job, job.validation, given, report)
         start = read_model(Path(job.model)) if job.model else None
-        model = method.function("train")(
-            things,
-            settings,
-            report,
-            validation=validation,
-            folder=folder and folder.path,
-            resume=resume,
-            start=start,
-        )
+        path = folder.path if folder else None
+        with boarded(report, path, things, asked=job.tensorboard) as told:
+            model = method.function("train")(
+                things,
+                settings,
+                told,
+                validation=validation,
+                folder=path,
+                resume=resume,
+                start=start,
+            )
         if output is not None:
             write_model(output, model, overwrite=job.overwrite or resume)
         return Outcome((output,) if output else (), model=model, measures=dict(model.card.training))
@@ -148,7 +151,7 @@ def _apply(
         raise SettingsError(
             f"A job applies a method to one row of inputs; this one has {len(job.inputs)}."
         )
-    (things,) = _things(job.inputs, given, report)
+    (things,) = _things(job, job.inputs, given, report)
     file = method.model_file(job.model) if method.trained else None
     model = read_model(file) if file else None
     function = method.function("apply")
@@ -204,7 +207,7 @@ def beside(output: Path, name: str, suffix: str = ".mrc") -> Path:
 
 
 def _things(
-    rows: Rows, given: Mapping[str, Thing], report: Reporter
+    job: Job, rows: Rows, given: Mapping[str, Thing], report: Reporter
 ) -> Sequence[tuple[Thing, ...]]:
     """Return the things that rows of names stand for."""
-    return [read_row(row, report, given) for row in rows]
+    return [read_row(row, report, given, job.fits_rows) for row in rows]

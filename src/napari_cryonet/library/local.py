@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_cryonet.errors import FileProblem
-from napari_cryonet.library.web import Answer
+from napari_cryonet.library.answer import Answer
 
 
 @contextmanager

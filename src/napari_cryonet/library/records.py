@@ -103,6 +103,23 @@ def table(rows: Iterable[Pair]) -> str:
     return text.getvalue()
 
 
+def training_table(folder: Path, rows: Iterable[Pair]) -> str:
+    """Return pairs as a table to train with, which may be anywhere.
+
+    Parameters
+    ----------
+    folder
+        The library.
+    rows
+        The pairs.
+    """
+    text = StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(("half1", "half2"))
+    lines.writerows([(folder / path).resolve() for path in pair.paths] for pair in rows)
+    return text.getvalue()
+
+
 def read_table(path: Path) -> list[Pair]:
     """Return the pairs of an index; none if there is no index.
 

@@ -10,14 +10,18 @@ from napari_cryonet.signal.resolution_settings import Masking
 
 API = "https://www.ebi.ac.uk/emdb/api"
 FILES = "https://ftp.ebi.ac.uk/pub/databases/emdb/structures"
-THRESHOLDS = {"uncentred": 0.73, "pearson": 0.5}
+THRESHOLDS = {"detail": 0.65, "whole-box": 0.73}
 
 
 class SourceSettings(Settings):
     """Where entries are searched and files fetched."""
 
     api: str = setting(API, "Address of the EMDB's search", advanced=True)
-    files: str = setting(FILES, "Address, or a folder, under which the files are", advanced=True)
+    files: str = setting(
+        FILES,
+        "Address (https, ftp or ftps), or a folder, under which the files are",
+        advanced=True,
+    )
     index: Path | None = setting(
         None, "A table of half maps (.csv) to search in, instead of asking the EMDB"
     )
@@ -71,24 +75,16 @@ class DownloadSettings(Settings):
 class SortSettings(Masking):
     """What is a bad pair: one whose halves correlate by the threshold or less."""
 
-    measure: Literal["uncentred", "pearson"] = setting(
-        "uncentred",
-        "uncentred: the means are not subtracted, as CCC in TEMPy; pearson: they are",
+    by: Literal["detail", "whole-box"] = setting(
+        "detail",
+        "detail: inside a mask, as a share of what the noise around it allows; whole-box: all "
+        "voxels as they are, as CCC in TEMPy and in Protein-Denoiser",
     )
     threshold: float | None = setting(
-        None, "A pair at or below it is bad; none: 0.73, for pearson 0.5", ge=-1, le=1
-    )
-    mask: Literal["automatic", "threshold", "sphere", "none"] = setting(
-        "none", "Compare inside of a mask: automatic, threshold, sphere; none: the whole box"
-    )
-    coarsest: float | None = setting(
-        None, "Leave out what is coarser; none: leave out nothing", unit="Å", gt=0
-    )
-    finest: float | None = setting(
-        None, "Leave out what is finer; none: leave out nothing", unit="Å", gt=0
+        None, "A pair at or below it is bad; none: 0.65, for whole-box 0.73", ge=-1, le=1
     )
 
     @property
     def limit(self) -> float:
-        """The threshold, or the default one of the measure."""
-        return THRESHOLDS[self.measure] if self.threshold is None else self.threshold
+        """The threshold, or the default one."""
+        return THRESHOLDS[self.by] if self.threshold is None else self.threshold

@@ -11,15 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_cryonet.errors import DataError, FileProblem, FormatError
+from napari_cryonet.errors import DataError, FileProblem, FormatError, SettingsError
 from napari_cryonet.io import read_volume
+from napari_cryonet.library.detail import detail
 from napari_cryonet.library.index import Library
-from napari_cryonet.library.likeness import banded, likeness
+from napari_cryonet.library.likeness import check_independent, likeness
 from napari_cryonet.library.places import BAD
 from napari_cryonet.library.records import Pair
 from napari_cryonet.library.settings import SortSettings
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.signal.halves import mask_of
+from napari_cryonet.signal.mask import Mask
+from napari_cryonet.signal.resolution_settings import Masking
 from napari_cryonet.types import Volume
 from napari_cryonet.types.volume import check_pair
 
@@ -65,7 +68,11 @@ def measure(
     ------
     Cancelled
         If the user stops it; then nothing is noted.
+    SettingsError
+        If there is a mask and the whole box is to be compared.
     """
+    if mask_file is not None and settings.by == "whole-box":
+        raise SettingsError("The whole box is compared without a mask; give one of the two.")
     mask = None if mask_file is None else read_volume(mask_file, report)
     done = []
     for number, pair in enumerate(library.pairs):
@@ -131,11 +138,9 @@ def is_bad(pair: Pair, threshold: float) -> bool:
 
 def _measured(library: Library, pair: Pair, settings: SortSettings, mask: Volume | None) -> Pair:
     """Return a pair with its correlation, or with a note why it has none."""
-    said: str = settings.measure
-    if mask is not None or settings.mask != "none":
+    said: str = settings.by
+    if settings.by == "detail":
         said += f", mask {settings.mask if mask is None else mask.name}"
-    if settings.coarsest or settings.finest:
-        said += f", {settings.coarsest or '∞'} to {settings.finest or 0} Å"
     try:
         halves = [read_volume(library.folder / path) for path in pair.paths]
         value = _correlation(halves, settings, mask)
@@ -151,9 +156,17 @@ def _correlation(halves: Sequence[Volume], settings: SortSettings, mask: Volume 
     if first.data.ndim != 3 or first.data.dtype.kind not in "buif":
         raise DataError(f"{first.name} is not a volume z, y, x of real numbers.")
     check_pair(first, second)
-    band = settings.coarsest, settings.finest
-    if any(band) and first.voxel_size is None:
-        raise DataError(f"{first.name} has no voxel size, without which there is no band in Å.")
-    weight = mask_of(halves, mask, settings)
-    one, two = (banded(half.data, half.scale, *band) for half in halves)
-    return likeness(one, two, settings.measure, weight)
+    check_independent(first.data, second.data)
+    if settings.by == "whole-box":
+        return likeness(first.data, second.data)
+    return detail(first.data, second.data, first.scale, _particle(halves, settings, mask))
+
+
+def _particle(halves: Sequence[Volume], how: Masking, given: Volume | None) -> Mask | None:
+    """Return the mask of the particle; None if none is seen, and the whole box counts."""
+    try:
+        return mask_of(halves, given, how)
+    except DataError:
+        if given is None and how.mask == "automatic":
+            return None
+        raise

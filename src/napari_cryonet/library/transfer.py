@@ -5,15 +5,17 @@ What names the version of a part is kept beside it, so that two versions are nev
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from napari_cryonet.errors import FileProblem
+from napari_cryonet.library import ftp, web
+from napari_cryonet.library.answer import Answer, RangeRefused
 from napari_cryonet.library.entry import RemoteFile
 from napari_cryonet.library.local import copied
 from napari_cryonet.library.patience import Interrupted, persistently
 from napari_cryonet.library.settings import SourceSettings
 from napari_cryonet.library.space import check_room, writing
-from napari_cryonet.library.web import Answer, RangeRefused, asked
 from napari_cryonet.reporting import PassingReporter, Reporter
 
 _BLOCK = 1 << 16
@@ -75,15 +77,25 @@ def fetch(url: str, remote: RemoteFile, part: Path, source: SourceSettings, repo
         tag = tag_of(part).read_text(encoding="utf-8") if tag_of(part).exists() else ""
         start = have if tag else 0  # without a tag another version could be there by now
         try:
-            with asked(url, source, start, tag) if on_a_server else copied(Path(url)) as answer:
+            with _asked(url, source, start, tag) as answer:
                 _take(answer, remote, part, report)
         except RangeRefused as refused:
             if refused.total != have:
                 part.unlink(missing_ok=True)
                 raise Interrupted(f"{url}: the server has another file by now") from None
 
-    on_a_server = "://" in url
     persistently(once, source, report, lambda: part.stat().st_size if part.exists() else 0)
+
+
+def _asked(
+    url: str, source: SourceSettings, start: int, tag: str
+) -> AbstractContextManager[Answer]:
+    """Ask for a file, or the rest of it, in the way that its address says."""
+    scheme, given, _ = url.partition("://")
+    if not given:
+        return copied(Path(url))
+    asked = ftp.asked if scheme in ftp.SCHEMES else web.asked
+    return asked(url, source, start, tag)
 
 
 def _take(answer: Answer, remote: RemoteFile, part: Path, report: Bytes) -> None:

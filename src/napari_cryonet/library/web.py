@@ -10,12 +10,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from email.message import Message
-from typing import IO, BinaryIO, NoReturn
+from typing import IO, NoReturn
 from urllib.parse import urlsplit
 
 from napari_cryonet.errors import FileProblem, SettingsError
+from napari_cryonet.library.answer import Answer, RangeRefused, untrusted
 from napari_cryonet.library.patience import Interrupted, persistently
 from napari_cryonet.library.settings import SourceSettings
 from napari_cryonet.reporting import Reporter
@@ -30,42 +30,6 @@ _PASSING = (
 )
 _NOT_SATISFIABLE = 416
 _LONGEST_ANSWER = 1 << 28
-
-
-class RangeRefused(Exception):  # noqa: N818 - caught by whoever asked for a range
-    """The server has nothing from there on.
-
-    Parameters
-    ----------
-    total
-        Bytes of the whole file; None if the server does not tell.
-    """
-
-    def __init__(self, total: int | None) -> None:
-        super().__init__(f"the file ends after {total} bytes")
-        self.total = total
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server gives.
-
-    Parameters
-    ----------
-    stream
-        The bytes.
-    start
-        Where in the file they begin.
-    total
-        Bytes of the whole file; None if the server does not tell.
-    tag
-        Names this version of the file; empty if the server does not tell.
-    """
-
-    stream: BinaryIO
-    start: int
-    total: int | None
-    tag: str
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -84,8 +48,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if after not in ("http", "https") or (before == "https" and after == "http"):
             raise FileProblem(
-                f"The server sends {req.full_url} on to {newurl}; only https is followed, "
-                f"and http from http. Check the address."
+                f"The server sends {req.full_url} on to {newurl}; only https is followed, and "
+                f"http from http, lest others can read along or change it. Check the address."
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
@@ -112,12 +76,15 @@ def asked(url: str, source: SourceSettings, start: int = 0, tag: str = "") -> It
     RangeRefused
         If the file is not longer than `start`.
     FileProblem
-        If it never will.
+        If it never will, or the server's certificate is not trusted.
     SettingsError
         If the address is not one of a web server.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise SettingsError(f"{url} is no address of a web server; one begins with https://.")
+        raise SettingsError(
+            f"{url} is no address of a web server; one begins with https://, that of files also "
+            f"with ftp:// or ftps://."
+        )
     headers = {"User-Agent": "napari-cryonet", "Accept": "*/*"}
     if start:
         headers |= {"Range": f"bytes={start}-"} | ({"If-Range": tag} if tag else {})
@@ -130,6 +97,8 @@ def asked(url: str, source: SourceSettings, start: int = 0, tag: str = "") -> It
         _refused(error, url)
     except _PASSING as error:
         reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise untrusted(url, reason) from error
         raise Interrupted(f"{type(reason).__name__}: {reason}") from error
 
 

@@ -61,12 +61,18 @@ class Shells:
 
     def correlation(self, first: Spectrum, second: Spectrum) -> Real:
         """Return the FSC of two spectra; 0 where one of them is."""
-        cross = self._sum(first.real * second.real + first.imag * second.imag)
-        power = self._sum(np.square(np.abs(first))) * self._sum(np.square(np.abs(second)))
+        cross = self.total(first.real * second.real + first.imag * second.imag)
+        power = self.total(np.square(np.abs(first))) * self.total(np.square(np.abs(second)))
         return np.divide(cross, np.sqrt(power), out=np.zeros_like(cross), where=power > 0)
 
-    def _sum(self, values: NDArray[Any]) -> Real:
-        """Return the sum over the whole of each shell."""
+    def total(self, values: NDArray[Any]) -> Real:
+        """Return the sum over the whole of each shell.
+
+        Parameters
+        ----------
+        values
+            ``(z, y, x // 2 + 1)`` one for each coefficient of `rfftn`.
+        """
         weights = (values * self._often).ravel()
         return np.asarray(np.bincount(self.index.ravel(), weights, self.count + 1)[:-1], float)
 
@@ -107,24 +113,19 @@ def measure(
         return Fsc(shells.frequency, unmasked, names=names)
     masked = shells.correlation(*(_masked(half.data, mask) for half in halves))
     tick(0.4)
-    below = np.flatnonzero(unmasked[1:] < settings.randomise_below) + 1
-    if not below.size:
+    starts = _starts(unmasked, settings)
+    if not starts:
         return Fsc(shells.frequency, unmasked, masked, names=names)
-    start = int(below[0])
     rng = np.random.default_rng(settings.seed)
-    random = []
-    for terms in spectra:
-        _randomise(terms, shells.index >= start, shape, rng)
-        random.append(_masked(backward(terms, shape), mask))
-        tick(0.4 + 0.3 * len(random))
-    randomised = shells.correlation(*random)
+    randomised = _with_random_phases(spectra, mask, shells, starts, rng)
+    tick(1.0)
     return Fsc(
         shells.frequency,
         unmasked,
         masked,
         randomised,
-        _corrected(masked, randomised, start),
-        round(float(1 / shells.frequency[start]), 3),
+        _corrected(masked, randomised, starts[0]),
+        round(float(1 / shells.frequency[starts[0]]), 3),
         names,
     )
 
@@ -180,6 +181,39 @@ def _masked(data: NDArray[Any], mask: Mask) -> Spectrum:
     else:
         level = float(values.mean(dtype=np.float64))
     return spectrum((values - np.float32(level)) * mask)
+
+
+def _starts(unmasked: Real, settings: FscSettings) -> list[int]:
+    """Return the shells from which phases are random: the usual one, and one near the answer.
+
+    A mask along the density leaks low shells into high ones. What of that belongs to the shells
+    in between is taken for the mask's as well if the phases are random from far below the answer.
+    """
+    levels = (settings.randomise_below, min(THRESHOLDS))
+    first = (np.flatnonzero(unmasked[1:] < level) for level in levels)
+    return sorted({int(below[0]) + 1 for below in first if below.size})
+
+
+def _with_random_phases(
+    spectra: Sequence[Spectrum],
+    mask: Mask,
+    shells: Shells,
+    starts: Sequence[int],
+    rng: np.random.Generator,
+) -> Real:
+    """Return the masked curve with random phases; each start counts from two shells beyond it.
+
+    Phases become random from the last start to the first, so `spectra` are changed in place.
+    """
+    found, end = np.zeros(shells.count), shells.count
+    for start in reversed(starts):
+        random = []
+        for terms in spectra:
+            _randomise(terms, shells.index >= start, mask.shape, rng)
+            random.append(_masked(backward(terms, mask.shape), mask))
+        found[:end] = shells.correlation(*random)[:end]
+        end = start + _CLEAR
+    return found
 
 
 def _randomise(

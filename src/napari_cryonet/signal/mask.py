@@ -52,7 +52,13 @@ def make_mask(data: NDArray[Any], voxel_size: ZYX, how: Masking) -> Mask | None:
         return soft_sphere(data.shape, voxel_size, how.mask_radius, how.mask_edge)
     smooth = low_passed(data, voxel_size, how.mask_lowpass)
     if how.mask == "automatic":
-        return soft_edge(_without_islands(smooth > _level(smooth)), voxel_size, how)
+        inside = smooth > _level(smooth)
+        if not inside.any():
+            raise DataError(
+                "Nothing stands out of the noise of the map that an automatic mask could be put "
+                "around; choose a sphere, or give a mask."
+            )
+        return soft_edge(_without_islands(inside), voxel_size, how)
     if how.mask_threshold is None:
         raise SettingsError(
             "The mask is to be made with a threshold and none is given; set mask_threshold to the "

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 import napari
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.library.actions import compare, put_aside, put_back
+from napari_cryonet.gui.library.handover import hand_over, open_pair, save_table
 from napari_cryonet.gui.library.pair_view import PairView
 from napari_cryonet.gui.library.shelf import Shelf
 from napari_cryonet.gui.library.table import Column, Rows, TickTable
 from napari_cryonet.gui.library.task import TaskBox
-from napari_cryonet.gui.preferences import PLUGIN
 from napari_cryonet.library import Pair, SortSettings
 from napari_cryonet.library.places import BAD
 from napari_cryonet.library.settings import THRESHOLDS
 from napari_cryonet.library.sort import is_bad
+from napari_cryonet.signal.resolution_settings import Masking
 
 _TABLE_HEIGHT = 150
 _BAD = "#e3b341"
@@ -34,7 +34,9 @@ _TIPS = {
     "aside": "Put pairs aside that are bad by the threshold, and better ones back",
     "restore": "Put all pairs back that were put aside",
     "open": "Open the selected pair as two layers",
-    "use": "Hand the ticked pairs to the Denoise dock",
+    "denoise": "Hand the ticked pairs to the Denoise dock, to train Noise2Noise on them",
+    "resolution": "Hand the ticked pairs to the Resolution dock, to train its network on them",
+    "table": "Write the ticked pairs as a table, which cryonet … train --pairs takes",
 }
 
 
@@ -78,17 +80,19 @@ class SortPage(QWidget):
         self.slider.setToolTip("A pair whose halves correlate by this or less is bad")
         self.buttons: dict[str, QPushButton] = {}
         for name, text, slot in (
+            ("open", "Open", self._on_open),
             ("compare", "Compare", self._on_compare),
             ("aside", "Put aside", self._on_aside),
             ("restore", "Restore", self._on_restore),
-            ("open", "Open", self._on_open),
-            ("use", "Use for training", self._on_use),
+            ("denoise", "Train denoising", self._on_denoise),
+            ("resolution", "Train resolution", self._on_resolution),
+            ("table", "Save table…", self._on_table),
         ):
             self.buttons[name] = QPushButton(text)
             self.buttons[name].setToolTip(_TIPS[name])
             self.buttons[name].clicked.connect(slot)
         self._lay_out()
-        self.form.widgets["measure"].changed.connect(self._on_measure)
+        self.form.widgets["by"].changed.connect(self._on_by)
         self.slider.valueChanged.connect(self._on_threshold)
         self.table.chosen_changed.connect(self._on_chosen)
         shelf.changed.connect(self.refresh)
@@ -107,36 +111,12 @@ class SortPage(QWidget):
         """The buttons of what takes time."""
         return [self.buttons[name] for name in ("compare", "aside", "restore")]
 
-    def use(self) -> None:
-        """Hand the ticked pairs to the Denoise dock: one as layers, the others as files.
-
-        Raises
-        ------
-        DataError
-            If none is ticked.
-        """
-        first, *others = self._ticked()
-        layers = self._open(first)
-        _, dock = self._viewer.window.add_plugin_dock_widget(PLUGIN, "Denoise")
-        for box, layer in zip((dock.halves.first, dock.halves.second), layers, strict=True):
-            box.setCurrentText(layer.name)
-        dock.halves.add_files([name for pair in others for name in self._files(pair)])
-
     def _ticked(self) -> list[Pair]:
         """Return the pairs that are ticked."""
         ticked = self.table.items.ticked()
         if not ticked:
             raise DataError("Tick the pairs first.")
         return ticked
-
-    def _open(self, pair: Pair) -> list[Any]:
-        """Open a pair as two layers."""
-        opened: list[Any] = self._viewer.open(self._files(pair), plugin=PLUGIN)
-        return opened
-
-    def _files(self, pair: Pair) -> list[str]:
-        """Return the files of a pair."""
-        return [str(self._shelf.folder / path) for path in pair.paths]
 
     def _colour(self, pair: Pair) -> str:
         """Return a colour of its own for what is bad by the threshold."""
@@ -158,9 +138,11 @@ class SortPage(QWidget):
         self.buttons["aside"].setEnabled(bool(new or back))
         self.buttons["restore"].setEnabled(any(pair.state == BAD for pair in pairs))
 
-    def _on_measure(self, measure: str) -> None:
-        """Take the usual threshold of a measure."""
-        self.slider.setValue(THRESHOLDS[measure])
+    def _on_by(self, by: str) -> None:
+        """Take the usual threshold of a way to compare; the whole box has no mask."""
+        self.slider.setValue(THRESHOLDS[by])
+        for name in Masking.model_fields:
+            self.form.widgets[name].enabled = by == "detail"
 
     def _on_chosen(self) -> None:
         """Show the selected pair."""
@@ -195,11 +177,35 @@ class SortPage(QWidget):
 
     def _on_open(self) -> None:
         """Open the selected pair."""
-        guarded(lambda: self._open(self.table.chosen()), self._task.fail)
+        place = self._shelf.folder, self.table.chosen()
+        guarded(lambda: open_pair(self._viewer, *place), self._task.fail)
 
-    def _on_use(self) -> None:
-        """Train on the ticked pairs."""
-        guarded(self.use, self._task.fail)
+    def _on_denoise(self) -> None:
+        """Train to denoise on the ticked pairs."""
+        self._hand_over("Denoise")
+
+    def _on_resolution(self) -> None:
+        """Train to tell the resolution on the ticked pairs."""
+        self._hand_over("Resolution")
+
+    def _hand_over(self, where: str) -> None:
+        """Have another dock train on the ticked pairs."""
+        guarded(
+            lambda: hand_over(self._viewer, where, self._shelf.folder, self._ticked()),
+            self._task.fail,
+        )
+
+    def _on_table(self) -> None:
+        """Ask for a file and write the ticked pairs."""
+        guarded(self._save_table, self._task.fail)
+
+    def _save_table(self) -> None:
+        """Write the ticked pairs into a file that is asked for."""
+        pairs = self._ticked()
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save a table", "pairs.csv", "*.csv")
+        if chosen:
+            path = Path(chosen).with_suffix(".csv")
+            self._task.say(save_table(path, self._shelf.folder, pairs))
 
     def _lay_out(self) -> None:
         """Put everything in its place."""
@@ -210,8 +216,10 @@ class SortPage(QWidget):
         grid = QGridLayout()
         grid.addWidget(QLabel("Threshold"), 0, 0)
         grid.addWidget(self.slider, 0, 1, 1, 2)
-        grid.addWidget(self.words, 1, 0, 1, 3)
-        for place, button in enumerate(self.buttons.values()):
+        grid.addWidget(self.words, 1, 0, 1, 2)
+        opening, *others = self.buttons.values()
+        grid.addWidget(opening, 1, 2)
+        for place, button in enumerate(others):
             grid.addWidget(button, 2 + place // 3, place % 3)
         layout = QVBoxLayout(self)
         layout.addWidget(how)

@@ -9,7 +9,14 @@ from typing import Any
 import napari
 from napari.layers import Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_cryonet.gui.dock import guarded, text_label
 from napari_cryonet.gui.layer_box import LayerBox
@@ -24,6 +31,7 @@ from napari_cryonet.gui.pointcloud.accepting import (
     is_rejected,
 )
 from napari_cryonet.gui.pointcloud.cloud_layer import is_cloud
+from napari_cryonet.gui.pointcloud.rows import TIP, flip, is_flipped
 from napari_cryonet.gui.pointcloud.table_dialog import FILTER, TableDialog
 from napari_cryonet.gui.room import row
 from napari_cryonet.gui.waiting import waited
@@ -53,6 +61,8 @@ class DataBox(QWidget):
         Emitted with a sentence when something did not go.
     images
         The box of the layer.
+    flip_box
+        Whether the rows of the images are flipped.
     buttons
         The buttons of the review by the names of their actions.
     """
@@ -69,12 +79,15 @@ class DataBox(QWidget):
             "From table…", "Draw the particles of a table of localisations as images"
         )
         self.folder_button = _button("From folder…", "Open all FITS files of a folder as one stack")
+        self.flip_box = QCheckBox("Flip rows")
+        self.flip_box.setToolTip(TIP)
         self.words = text_label()
         self.buttons = {name: QPushButton(f"{says} ({key})") for name, says, key in _BUTTONS}
         for name, action in self._actions().items():
             self.buttons[name].clicked.connect(action)
         self.table_button.clicked.connect(self._on_table)
         self.folder_button.clicked.connect(self._on_folder)
+        self.flip_box.clicked.connect(self._on_flip)
         self.images.changed.connect(self._on_images)
         viewer.dims.events.current_step.connect(self._on_moved)
         self._lay_out()
@@ -143,6 +156,8 @@ class DataBox(QWidget):
         layer, number = self.images.layer(), self.current
         for button in self.buttons.values():
             button.setEnabled(layer is not None)
+        self.flip_box.setEnabled(layer is not None)
+        self.flip_box.setChecked(layer is not None and is_flipped(layer))
         if layer is None:
             self.words.setText("Open FITS images in napari, or draw them from a table.")
             return
@@ -204,6 +219,10 @@ class DataBox(QWidget):
             self.bind()
         self.tell()
 
+    def _on_flip(self) -> None:
+        """Flip the rows of the images."""
+        flip(self.images.layer())
+
     def _on_moved(self) -> None:
         """Say what is known of the image in view."""
         self.tell()
@@ -235,7 +254,7 @@ class DataBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        layout.addWidget(row(self.table_button, self.folder_button))
+        layout.addWidget(row(self.table_button, self.folder_button, self.flip_box))
         layout.addWidget(row(*self.buttons.values()))
         layout.addWidget(self.words)
 

@@ -134,6 +134,8 @@ def doubt_of(card: ModelCard) -> str:
             f"{training['agreement']:.0f}°, so the cloud is probably wrong. Give more images, set "
             f"the symmetry if there is one, or try another seed."
         )
+    if card.settings.get("engine") == "network":
+        return "Poses were learnt with the points: only a search can tell whether they are right."
     if training.get("agreement") is None:
         return "Stopped before two searches could be compared: the cloud may be wrong."
     return ""

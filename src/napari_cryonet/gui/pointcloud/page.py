@@ -43,7 +43,7 @@ class CloudPage(QWidget):
         The slider that replays how the cloud came about.
     particle
         The box with the number of the particle whose pictures are shown.
-    save_cloud_button, save_poses_button
+    save_cloud_button, save_poses_button, save_film_button
         The dock says what they do.
     """
 
@@ -66,6 +66,8 @@ class CloudPage(QWidget):
         self.tiles, self.views = Tiles(), ViewsPlot()
         self.save_cloud_button = QPushButton("Save cloud…")
         self.save_poses_button = QPushButton("Save poses…")
+        self.save_film_button = QPushButton("Film…")
+        self.save_film_button.setToolTip("Save a film of the cloud as it turns, as GIF or MP4")
         self.level.valueChanged.connect(self._on_level)
         self.particle.valueChanged.connect(self._on_particle)
         self.mirror_button.clicked.connect(self._on_mirror)
@@ -147,7 +149,8 @@ class CloudPage(QWidget):
         self._inside = QWidget()
         inside = QVBoxLayout(self._inside)
         inside.setContentsMargins(0, 0, 0, 0)
-        buttons = row(self.mirror_button, self.save_cloud_button, self.save_poses_button)
+        saving = (self.save_cloud_button, self.save_poses_button, self.save_film_button)
+        buttons = row(self.mirror_button, *saving)
         inside.addWidget(self.hand)
         inside.addWidget(buttons)
         inside.addLayout(form)

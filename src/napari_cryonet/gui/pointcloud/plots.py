@@ -1,7 +1,8 @@
-"""Pictures of what was found: a particle beside its model, and the sides that were seen."""
+"""Pictures of a reconstruction: curves, a particle beside its model, the sides that were seen."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,58 @@ _TITLES = ("Particle", "Model", "Residual × 2")
 _TILES_HEIGHT, _MAP_HEIGHT = 130, 165
 _DOT, _CURRENT = (127, 216, 255, 110), (255, 211, 61)
 _NET = (255, 255, 255, 45)
+_CURVES_HEIGHT, _MOST_POINTS = 125, 2000
+_CURVES = {  # the plot of each figure, what its title says of it, and its colour
+    "loss": (0, "images", "#9696aa"),
+    "held_out_loss": (0, "held-out images", "#78dc8c"),
+    "sigma": (1, "width of the spots", "#e6a05a"),
+    "movement": (1, "movement of the points", "#7fd8ff"),
+}
+
+
+class GrowthPlot(QWidget):
+    """The curves of a reconstruction: its loss, how fine images are, and how far points move."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        plots = [empty_plot(_title(0, "Loss")), empty_plot(_title(1, "nm"), "Step")]
+        plots[0].setXLink(plots[1])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for plot in plots:
+            plot.setFixedHeight(_CURVES_HEIGHT)
+            layout.addWidget(plot)
+        self.curves = {
+            name: plots[which].plot(pen=pg.mkPen(colour, width=2))
+            for name, (which, _, colour) in _CURVES.items()
+        }
+        self.clear()
+
+    def clear(self) -> None:
+        """Start with empty curves."""
+        self._points: dict[str, list[tuple[float, float]]] = {name: [] for name in _CURVES}
+        self.add({})
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Add the figures of a step, those that it has."""
+        for name, points in self._points.items():
+            if name in metrics:
+                points.append((metrics["step"], metrics[name]))
+            if len(points) > _MOST_POINTS:
+                del points[::2]
+            values = np.asarray(points, dtype=float).reshape(-1, 2)
+            self.curves[name].setData(values[:, 0], values[:, 1])
+
+
+def _title(number: int, what: str) -> str:
+    """Return the title of a plot, each of its curves in its colour."""
+    said = [
+        f'<span style="color: {colour}">{words}</span>'
+        for which, words, colour in _CURVES.values()
+        if which == number
+    ]
+    return f"{what}: {', '.join(said)}"
 
 
 class Tiles(pg.GraphicsLayoutWidget):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class HalvesPicker(QWidget):
         self.alone.setWordWrap(True)
         self.alone.setVisible(False)
         self._files: list[str] = []
+        self._pairs: list[tuple[str, ...]] = []
         self._offered: list[Any] = []
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -114,7 +115,7 @@ class HalvesPicker(QWidget):
             with QSignalBlocker(box):
                 box.clear()
                 box.addItems(items)
-        self._choose(first, second)
+        self.choose(first, second)
 
     def first_layer(self) -> Any:
         """Return the layer that is chosen as half 1, None if there is none."""
@@ -166,7 +167,11 @@ class HalvesPicker(QWidget):
             given[f"layer: {layer.name}"] = thing
         if len(given) < len(layers):
             raise DataError("Half 1 and half 2 are the same layer; choose two halves.")
-        return (tuple(given), *(self._more()[0] if training else ())), given
+        return (tuple(given), *(self.further() if training else ())), given
+
+    def further(self) -> Rows:
+        """Return the rows of the further files to train on."""
+        return tuple(self._more()[0])
 
     def _choice(self, first: Any, second: Any, new: list[Any]) -> tuple[Any, Any]:
         """Return which layers to choose: the same as before, or what has come.
@@ -188,8 +193,14 @@ class HalvesPicker(QWidget):
         active = self._viewer.layers.selection.active
         return active if active in self._offered else next(iter(self._offered), None)
 
-    def _choose(self, first: Any, second: Any) -> None:
-        """Choose two of the layers on offer."""
+    def choose(self, first: Any, second: Any) -> None:
+        """Choose two of the layers on offer.
+
+        Parameters
+        ----------
+        first, second
+            The layers of the halves; None for none.
+        """
         with QSignalBlocker(self.first), QSignalBlocker(self.second):
             self.first.setCurrentIndex(-1 if first is None else self._offered.index(first))
             self.second.setCurrentIndex(0 if second is None else 1 + self._offered.index(second))
@@ -200,7 +211,7 @@ class HalvesPicker(QWidget):
         first = self.first_layer()
         by_name = {layer.name.lower(): layer for layer in self._offered}
         others = other_half(first.name) if first is not None else ()
-        self._choose(first, next((by_name[each] for each in others if each in by_name), None))
+        self.choose(first, next((by_name[each] for each in others if each in by_name), None))
 
     def _on_second(self) -> None:
         """Tell that another half 2 was chosen."""
@@ -214,7 +225,7 @@ class HalvesPicker(QWidget):
         opened = self._viewer.open(sorted(names), plugin=PLUGIN)
         layers = [layer for layer in opened if is_volume(layer)]
         if len(layers) == 2:
-            self._choose(*layers)
+            self.choose(*layers)
         elif layers:
             self.first.setCurrentIndex(self._offered.index(layers[0]))
 
@@ -235,18 +246,30 @@ class HalvesPicker(QWidget):
         self._files += [name for name in names if name not in self._files]
         self._list()
 
+    def add_pairs(self, rows: Iterable[tuple[str, ...]]) -> None:
+        """Add pairs of files to what is trained on, whatever they are called.
+
+        Parameters
+        ----------
+        rows
+            The files of the two halves, one row for each pair.
+        """
+        self._pairs += [row for row in rows if row not in self._pairs]
+        self._list()
+
     def _more(self) -> tuple[list[tuple[str, ...]], list[str]]:
         """Return the further rows to train on, and the files without their other halves."""
         if not self._paired:
-            return [(name,) for name in self._files], []
+            names = [*self._files, *(name for row in self._pairs for name in row)]
+            return [(name,) for name in dict.fromkeys(names)], []
         found, alone = pairs(self._files)
-        return list(found), alone
+        return list(dict.fromkeys([*self._pairs, *found])), alone
 
     def _list(self) -> None:
         """Show what else is trained on."""
         rows, alone = self._more()
         self.more.clear()
-        self.more.addItems([" + ".join(Path(name).name for name in row) for row in rows])
+        self.more.addItems([_row_name(row) for row in rows])
         self.more.setVisible(bool(rows))
         self.alone.setText(f"No other half: {', '.join(Path(name).name for name in alone)}")
         self.alone.setVisible(bool(alone))
@@ -254,8 +277,19 @@ class HalvesPicker(QWidget):
     def _on_less(self) -> None:
         """Take the chosen row off the list."""
         row = self._more()[0][self.more.currentRow()]
-        self._files = [name for name in self._files if name not in row]
+        broken = [pair for pair in self._pairs if set(row) & set(pair)]
+        self._pairs = [pair for pair in self._pairs if pair not in broken]
+        left = [*self._files, *(name for pair in broken for name in pair)]
+        self._files = [name for name in left if name not in row]
         self._list()
+
+
+def _row_name(row: tuple[str, ...]) -> str:
+    """Return what a row is called: its files, and their folders where the files are alike."""
+    names = [Path(name).name for name in row]
+    if len(set(names)) < len(row):
+        names = [f"{Path(name).parent.name}/{Path(name).name}" for name in row]
+    return " + ".join(names)
 
 
 def _seen(layers: list[Any], otherwise: Any) -> Any:

@@ -11,21 +11,27 @@ import napari
 from qtpy.QtWidgets import QFileDialog
 
 from napari_cryonet.gui.folders import free_name, models_folder
-from napari_cryonet.gui.plots import TrainingPlot
 from napari_cryonet.gui.pointcloud.accepting import Chosen
 from napari_cryonet.gui.pointcloud.data import DataBox
 from napari_cryonet.gui.pointcloud.found import Found, doubt_of, from_application, from_training
 from napari_cryonet.gui.pointcloud.page import CloudPage
+from napari_cryonet.gui.pointcloud.plots import GrowthPlot
 from napari_cryonet.gui.room import Room, page
 from napari_cryonet.gui.runner import Runner
+from napari_cryonet.gui.waiting import waited
 from napari_cryonet.gui.work import Work
 from napari_cryonet.io import write
+from napari_cryonet.io.pictures import check_film, write_film
 from napari_cryonet.jobs import Job, Outcome
 from napari_cryonet.methods import table
+from napari_cryonet.reporting import Reporter
+from napari_cryonet.signal.animation import film
+from napari_cryonet.signal.picture_settings import AnimationSettings
 from napari_cryonet.types import ModelCard, PointCloud, Thing
 
 _VERBS = ("Reconstruct", "Find poses")
 _CLOUDS, _POSES = "Clouds (*.ply *.obj *.csv)", "Poses (*.csv)"
+_FILMS = "Films (*.gif *.mp4)"
 _TAB_HEIGHT = 200  # leaves room for the curves of a reconstruction
 _EVERYTHING = (slice(0, 1),) * 3  # previews are clouds; any region asks for them
 
@@ -55,13 +61,14 @@ class PointCloudWidget(Room):
         self.tabs.addTab(page(self.page), "Cloud")
         self.tabs.setMinimumHeight(_TAB_HEIGHT)
         self.save_button.setVisible(False)  # cloud and poses have buttons of their own
-        self.plot = TrainingPlot("Width of the spots (nm)")
+        self.plot = GrowthPlot()
         self.plot.setVisible(False)
         self.live.addWidget(self.plot)
         self._given: WeakKeyDictionary[Work, Chosen] = WeakKeyDictionary()
         self.data.wrong.connect(self.message.setText)
         self.page.save_cloud_button.clicked.connect(self._on_save_cloud)
         self.page.save_poses_button.clicked.connect(self._on_save_poses)
+        self.page.save_film_button.clicked.connect(self._on_save_film)
 
     def train(self) -> Work:
         """Reconstruct a cloud from the accepted images, and watch it grow.
@@ -136,6 +143,29 @@ class PointCloudWidget(Room):
         """
         self._write(path, self.page.found.poses)
 
+    def save_film(self, path: Path) -> None:
+        """Write a film of the cloud of the hand in view, as it turns.
+
+        Parameters
+        ----------
+        path
+            A .gif or .mp4 file; replaced if it is there.
+
+        Raises
+        ------
+        DataError, FormatError, FileProblem
+            As `save_cloud`.
+        """
+        found, how = self.page.found, AnimationSettings()
+        each = how.seconds / how.frames
+
+        def write_it(report: Reporter) -> None:
+            pictures = film(found.cloud, how, found.history, report)
+            write_film(path, pictures, each, overwrite=True)
+
+        check_film(path, overwrite=True)
+        waited(write_it, f"Filming {found.cloud.name}")
+
     def doubts(self, card: ModelCard) -> str:
         """Return why the cloud of a model may be wrong, or nothing."""
         return doubt_of(card)
@@ -177,18 +207,18 @@ class PointCloudWidget(Room):
         """Write a thing; what its format cannot hold is said."""
         self.message.setText(" ".join(write(path, thing, overwrite=True)))
 
-    def _ask_and_write(self, what: str, kinds: str, thing: Thing) -> None:
-        """Ask for a file and write a thing."""
+    def _ask(self, what: str, kinds: str, thing: Thing, save: Callable[[Path], None]) -> None:
+        """Ask for a file, suggesting the name of a thing, and save into it."""
         suggested = thing.name + kinds.partition("*")[2][:4]
         chosen, _ = QFileDialog.getSaveFileName(self, f"Save the {what}", suggested, kinds)
         if chosen:
-            self._write(Path(chosen), thing)
+            save(Path(chosen))
 
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
 
     def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
-        """Draw the curves on; what becomes better is how fine the images are that are explained."""
-        self.plot.add(metrics | {"quality": metrics["sigma"]})
+        """Draw the curves on."""
+        self.plot.add(metrics)
 
     def _on_preview(self, cloud: PointCloud) -> None:
         """Show how the cloud grows."""
@@ -196,8 +226,12 @@ class PointCloudWidget(Room):
 
     def _on_save_cloud(self) -> None:
         """Save the cloud."""
-        self.guard(lambda: self._ask_and_write("cloud", _CLOUDS, self.page.found.cloud))
+        self.guard(lambda: self._ask("cloud", _CLOUDS, self.page.found.cloud, self.save_cloud))
 
     def _on_save_poses(self) -> None:
         """Save the poses."""
-        self.guard(lambda: self._ask_and_write("poses", _POSES, self.page.found.poses))
+        self.guard(lambda: self._ask("poses", _POSES, self.page.found.poses, self.save_poses))
+
+    def _on_save_film(self) -> None:
+        """Save a film of the cloud."""
+        self.guard(lambda: self._ask("film", _FILMS, self.page.found.cloud, self.save_film))

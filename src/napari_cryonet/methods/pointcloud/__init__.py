@@ -9,6 +9,9 @@ explains a few images in these poses; fresh images and a fresh grid at every ste
 caught. Several starts have to agree on the poses. Then points and poses are refined together, while
 the images become sharper.
 
+A network can be taught the poses of a cloud that was found, so that those of further images are
+told at once; or it takes the place of the search, and learns them together with the points.
+
 References
 ----------
 Blundell et al., *3D structure from 2D microscopy images using deep learning*, Front. Bioinform. 1

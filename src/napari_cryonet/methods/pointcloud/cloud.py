@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from napari_cryonet.methods.pointcloud.data import Level
 from napari_cryonet.methods.pointcloud.render import project, render
+from napari_cryonet.methods.pointcloud.rotations import turn_about_z
+from napari_cryonet.types import PointCloud
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +43,36 @@ class Cloud:
         backdrop = torch.tensor(-4.0 if background else -20.0, device=points.device)
         return cls(points, zeros, backdrop, symmetry)
 
+    @classmethod
+    def known(
+        cls, cloud: PointCloud, radius: float, background: float, device: torch.device
+    ) -> Cloud:
+        """Return a cloud that was reconstructed, all of its parts as one.
+
+        Parameters
+        ----------
+        cloud
+            In the unit of `radius`, with weights or without.
+        radius
+            The unit of the points.
+        background
+            The share of an image that is even background.
+        device
+            Where tensors live.
+        """
+        given = np.ones(len(cloud)) if cloud.weights is None else np.asarray(cloud.weights)
+        points = torch.from_numpy(cloud.vertices / radius).float().to(device)
+        strengths = torch.from_numpy(given).float().to(device).clamp_min(1e-12).log()
+        share = torch.tensor(min(max(background, 1e-4), 1 - 1e-4), device=device)
+        return cls(points, strengths, torch.logit(share))
+
     @property
     def whole(self) -> Tensor:
         """``(n * p, 3)`` the points of all parts."""
         if self.symmetry == 1:
             return self.points
         angle = 2 * math.pi / self.symmetry * torch.arange(self.symmetry).to(self.points)
-        one, cos, sin = torch.ones_like(angle), angle.cos(), angle.sin()
-        none = torch.zeros_like(angle)
-        rows = [none + one, none, none, none, cos, sin, none, -sin, cos]
-        turned = self.points @ torch.stack(rows, dim=1).reshape(-1, 3, 3)
+        turned = self.points @ turn_about_z(angle)
         return turned.reshape(-1, 3)
 
     @property
@@ -62,7 +85,9 @@ class Cloud:
         """The share of an image that is even background."""
         return torch.sigmoid(self.backdrop)
 
-    def seen(self, rotations: Tensor, shifts: Tensor, level: Level) -> Tensor:
+    def seen(
+        self, rotations: Tensor, shifts: Tensor, level: Level, widths: Tensor | None = None
+    ) -> Tensor:
         """Draw the cloud as the images of a level show it.
 
         Parameters
@@ -73,6 +98,8 @@ class Cloud:
             ``(b, 2)`` from the centre of mass, in units.
         level
             Sampling and width of the spots.
+        widths
+            ``(b,)`` widths of the spots in units, if not that of the level.
 
         Returns
         -------
@@ -80,7 +107,8 @@ class Cloud:
             ``(b, side, side)``, of sum 1 if the cloud is inside.
         """
         places = project(self.whole, rotations, shifts) / level.pixel + level.side // 2
-        drawn = render(places, (level.side, level.side), level.sigma / level.pixel, self.weights)
+        sigma = (level.sigma if widths is None else widths) / level.pixel
+        drawn = render(places, (level.side, level.side), sigma, self.weights)
         return (1 - self.background) * drawn + self.background / level.side**2
 
     def parameters(self) -> list[Tensor]:

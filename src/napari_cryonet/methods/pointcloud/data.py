@@ -19,7 +19,9 @@ from napari_cryonet.errors import DataError
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import ImageStack
 
-_SAMPLING = 0.8  # pixels of a level, in widths of its spots
+SAMPLING = 0.8
+"""The largest pixel that shows spots well, in their widths."""
+
 _LEAST_BLUR = 0.8  # pixels of the images: a narrower Gaussian is not sampled well
 _USUAL_SPOT = 1.5  # pixels
 _BATCH = 500
@@ -57,6 +59,8 @@ class Particles:
         ``(n, y, x)``, each of sum 1.
     centres
         ``(n, 2)`` the centre of mass y, x from the middle of the image, in units.
+    sums
+        ``(n,)`` what the images summed up to.
     radius
         The unit: the root mean square radius of the particle, in nm.
     pixel, spot, reach
@@ -66,22 +70,25 @@ class Particles:
 
     images: Tensor
     centres: Tensor
+    sums: Tensor
     radius: float
     pixel: float
     spot: float
     reach: float
 
-    def part(self, start: int, stop: int) -> Particles:
+    def part(self, rows: Tensor | slice) -> Particles:
         """Return some of the images."""
-        rows = slice(start, stop)
-        return replace(self, images=self.images[rows], centres=self.centres[rows])
+        images, centres, sums = self.images[rows], self.centres[rows], self.sums[rows]
+        return replace(self, images=images, centres=centres, sums=sums)
 
     @property
     def finest(self) -> float:
         """The narrowest width that images can be brought to, in units."""
         return math.hypot(self.spot, _LEAST_BLUR * self.pixel)
 
-    def level(self, sigma: float, rows: Tensor | slice = slice(None)) -> Level:
+    def level(
+        self, sigma: float, rows: Tensor | slice = slice(None), pixel: float | None = None
+    ) -> Level:
         """Return images blurred to spots of the width `sigma`, in units; centred by mass.
 
         The images are multiplied from both sides by Gaussians that blur, shift and sample at once.
@@ -92,9 +99,11 @@ class Particles:
             At least `finest`.
         rows
             Which images.
+        pixel
+            Size of a pixel, in units; None takes the largest that suffices.
         """
-        pixel = _SAMPLING * sigma
-        half = math.ceil(self.reach / pixel)
+        pixel = pixel or SAMPLING * sigma
+        half = math.ceil(self.reach / pixel - 1e-6)
         places = pixel * torch.arange(-half, half, device=self.images.device)
         images, centres = self.images[rows], self.centres[rows]
         blur = math.sqrt(sigma**2 - self.spot**2)
@@ -115,6 +124,13 @@ def _blurring(places: Tensor, length: int, pixel: float, blur: float) -> Tensor:
     """Return ``(n, side, length)`` Gaussians of the width `blur` around each place."""
     inside = pixel * (torch.arange(length, device=places.device) - length // 2)
     return torch.exp(-0.5 * ((places[..., None] - inside) / blur).square())
+
+
+def held_out(count: int, share: float, seed: int) -> Tensor:
+    """Return the indices of images that judge a cloud and are not learnt from; 4 to 50 of them."""
+    number = max(4, min(50, round(share * count)))
+    every = torch.from_numpy(np.random.default_rng(seed).permutation(count))
+    return every[:number].sort().values
 
 
 def join(
@@ -173,7 +189,7 @@ def join(
             f"{first.name} does not say its pixel size: 1 {first.unit} is assumed, so lengths of "
             f"the cloud are in pixels. Set the pixel size."
         )
-    width = spot or first.spot
+    width = spot or (first.spot and first.spot * pixel / first.scale[0])
     if width is None:
         width = _USUAL_SPOT * pixel
         report.warn(
@@ -209,7 +225,8 @@ def prepare(
     DataError
         If the particle is not larger than its spots.
     """
-    values = torch.from_numpy(images / images.sum(axis=(1, 2), keepdims=True)).to(device)
+    sums = images.sum(axis=(1, 2))
+    values = torch.from_numpy(images / sums[:, None, None]).to(device)
     axes = [
         pixel * (torch.arange(length, device=device) - length // 2) for length in images.shape[1:]
     ]
@@ -217,7 +234,7 @@ def prepare(
     if radius is None or reach is None:
         radius, reach = _extent(values, centres, axes, spot)
     return Particles(
-        values, centres / radius, radius, pixel / radius,
+        values, centres / radius, torch.from_numpy(sums).to(device), radius, pixel / radius,
         spot / radius, reach / radius,
     )  # fmt: skip
 

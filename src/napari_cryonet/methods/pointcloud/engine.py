@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from napari_cryonet.methods.pointcloud.cloud import Cloud
-from napari_cryonet.methods.pointcloud.data import Level, Particles
+from napari_cryonet.methods.pointcloud.data import Level, Particles, held_out
+from napari_cryonet.methods.pointcloud.figures import Figures, Movement
 from napari_cryonet.methods.pointcloud.progress import Progress
 from napari_cryonet.methods.pointcloud.refine import Fit, Refinement, measured
 from napari_cryonet.methods.pointcloud.rotations import grid
@@ -60,16 +61,16 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Choose the images that are held out, and the levels."""
-        count = len(self.particles.images)
-        number = max(4, min(50, round(self.settings.held_out * count)))
-        every = torch.from_numpy(np.random.default_rng(self.settings.seed).permutation(count))
-        self.held = every[:number].sort().values.to(self.particles.images.device)
+        images, settings = self.particles.images, self.settings
+        held = held_out(len(images), settings.held_out, settings.seed)
+        self.held = held.to(images.device)
         radius = self.particles.radius
-        finest = max(self.particles.finest, (self.settings.finest or 0.0) / radius)
+        finest = max(self.particles.finest, (settings.finest or 0.0) / radius)
         ladder = [width for width in _LADDER if width > 1.1 * finest]
         self.widths = [max(width, finest) for width in ladder] + [finest] * _LAST
         self._begun = time.monotonic()
         self._shown = 0.0
+        self._figures = Figures(self.held, radius)
 
     def run(self, *, resume: bool = False) -> str:
         """Reconstruct, and return how it ended; `progress` has what was found.
@@ -146,8 +147,11 @@ class Engine:
         """Do one search; a first one that is stopped counts as far as it came."""
         starts, steps = self.progress.starts, self.settings.iterations
         work = Search(self.particles, self.held, self.settings, len(starts))
+        tick = self._ticking(len(starts) * steps, steps, MIDDLE, work)
+        self._figures.movement = Movement()  # of another cloud
         try:
-            start = work.run(self._ticking(len(starts) * steps, steps, MIDDLE, work))
+            start = work.run(tick)
+            tick(1.0)
         except Cancelled as stop:
             if stop.keep and not starts:
                 starts.append(work.end())
@@ -190,6 +194,7 @@ class Engine:
         tick = self._ticking(before, settings.passes, level.sigma, work)
         try:
             fit = work.run(random, tick, fading=number == len(self.widths) - 1)
+            tick(1.0)
         except Cancelled:
             progress.fit = work.end()
             raise
@@ -233,9 +238,8 @@ class Engine:
         def tick(share: float) -> None:
             self.report.check()
             done, now = min(before + share * steps, total), time.monotonic()
-            self.report.step(
-                done, total, step=done, seconds=now - self._begun, loss=work.loss, sigma=sigma
-            )
+            known = {"step": done, "seconds": now - self._begun, "sigma": sigma}
+            self.report.step(done, total, **known, **self._figures.at(done, work))
             if self.report.wanted() is not None and now - self._shown >= _PREVIEW_SECONDS:
                 self._shown = now
                 self.report.preview(self.in_nm(work.cloud.whole))

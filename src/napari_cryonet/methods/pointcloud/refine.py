@@ -100,10 +100,16 @@ class Refinement:
     reach: float
 
     def __post_init__(self) -> None:
-        """Copy the cloud; `cloud` and `loss` are what the refinement has come to."""
+        """Copy the cloud; `cloud`, `rate` and `left` are what the refinement has come to."""
         self.cloud = self.fit.cloud.detached()
         self.moves = self._moves()
-        self.loss = float(self.fit.residuals.mean())
+        self.rate = self.settings.rate * self.level.sigma
+        self.left = self.fit.residuals.clone()
+
+    @property
+    def loss(self) -> float:
+        """The newest residual of the images that count, in the mean."""
+        return float(self.left[self.counted].mean())
 
     def run(self, random: np.random.Generator, tick: Tick, *, fading: bool) -> Fit:
         """Refine to the end.
@@ -123,7 +129,8 @@ class Refinement:
         passes = self.settings.passes
         for number in range(passes):
             share = 1 - number / passes * (1.0 if fading else 0.5)
-            optimiser.param_groups[0]["lr"] = share * self.settings.rate * self.level.sigma
+            self.rate = share * self.settings.rate * self.level.sigma
+            optimiser.param_groups[0]["lr"] = self.rate
             optimiser.param_groups[1]["lr"] = share * _WEIGHT
             batches = self._batches(random)
             for batch, (rows, counts) in enumerate(batches):
@@ -151,7 +158,7 @@ class Refinement:
         (left.mean() + 0.05 * beyond(cloud.points, self.reach)).backward()
         assert change.grad is not None  # noqa: S101 - backward has made it
         self.moves.step(rows, change.grad * len(rows), share)
-        self.loss = float(left.mean().detach())
+        self.left[rows] = left.detach()
 
     def _moves(self) -> RowAdam:
         """Return no change of any pose, with the rates for changes."""

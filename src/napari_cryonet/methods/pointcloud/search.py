@@ -6,6 +6,7 @@ settling on the first shape that explains some of the images.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +71,13 @@ class Search:
     number: int
 
     def __post_init__(self) -> None:
-        """Make the random cloud; `cloud` and `loss` are what the search has come to."""
+        """Make the random cloud; `cloud`, `loss` and `left` are what the search has come to."""
         self.random = np.random.default_rng((self.settings.seed, self.number))
         count = max(8, _POINTS // self.settings.symmetry)
         first = torch.from_numpy(self.random.normal(scale=_SPREAD, size=(count, 3))).float()
         self.cloud = Cloud.at(first.to(self.held.device), self.settings.symmetry)
-        self.loss = 1.0
+        self.loss, self.rate = math.nan, _RATE
+        self.left = torch.full((len(self.particles.images),), torch.nan, device=self.held.device)
 
     def run(self, tick: Tick) -> Start:
         """Search to the end.
@@ -104,6 +106,7 @@ class Search:
         level = self.particles.level(max(MIDDLE, self.particles.finest), self.held)
         best = best_poses(cloud, level, slice(None), self._grid())[0][:, 0]
         left = residuals(cloud.seen(best, _nowhere(best), level), level.images)
+        self.left[self.held] = left
         return Start(cloud.points, best, float(left.mean()))
 
     def _step(self, level: Level, rows: Tensor, optimiser: torch.optim.Optimizer) -> None:

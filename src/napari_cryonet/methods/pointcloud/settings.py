@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from napari_cryonet.methods.pointcloud.network_settings import NetworkSettings
 from napari_cryonet.settings import Settings, setting
 
 TAKEN = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
@@ -29,6 +30,11 @@ class _Images(Settings):
 class TrainSettings(_Images):
     """How a cloud is reconstructed."""
 
+    engine: Literal["search", "network"] = setting(
+        "search",
+        "What finds poses: a search among all of them, or a network that learns them together with "
+        "the points, which takes far longer",
+    )
     points: int = setting(350, "Points of the cloud; more than the particle has sites", ge=20)
     symmetry: int = setting(
         1, "Turns about an axis that leave the particle unchanged; 9 for a centriole", ge=1, le=60
@@ -46,6 +52,14 @@ class TrainSettings(_Images):
     )  # fmt: skip
     finest: float | None = setting(
         None, "Finest width of the spots to refine to; none: what the images allow", unit="nm", gt=0
+    )
+    learn_poses: bool = setting(
+        False,
+        "After a search, teach a network the poses of the cloud, which finds those of new images "
+        "at once",
+    )
+    network: NetworkSettings | None = setting(
+        None, "The network of poses, and how it learns, where not as usual", advanced=True
     )
     starts: int = setting(
         3, "Searches from random clouds; at least two have to agree", ge=2, advanced=True
@@ -73,6 +87,10 @@ class TrainSettings(_Images):
 class ApplySettings(_Images):
     """How poses of images are found."""
 
+    by: Literal["search", "network"] = setting(
+        "search", "What finds them: a grid of all poses, or the network of the model if it has one"
+    )
+    refine: bool = setting(True, "Refine poses until they explain the images best")
     candidates: int = setting(3, "Poses of the grid that are refined for each image", ge=1, le=20)
     views: int = setting(300, "View directions of the grid of poses", ge=12, advanced=True)
     turns: int = setting(36, "Turns in the plane for each of them", ge=4, advanced=True)
