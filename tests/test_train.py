@@ -20,7 +20,7 @@ from napari_cryonet.nn.schedule import learning_rate
 from napari_cryonet.nn.settings import Training
 from napari_cryonet.nn.train import Loop
 from napari_cryonet.nn.unet import build
-from napari_cryonet.reporting import Cancelled, RecordingReporter
+from napari_cryonet.reporting import Cancelled, RecordingReporter, Reporter
 from phantom import Stopping, one_thread  # noqa: F401
 
 REGION = (slice(0, 2), slice(0, 3), slice(0, 4))
@@ -77,6 +77,27 @@ class Scripted(Shifting):
     def validate(self, network: nn.Module) -> dict[str, float]:
         self.seen.append(copied(network))
         return {"quality": self.script[len(self.seen) - 1]}
+
+
+@dataclass
+class Turning(Shifting):
+    """Turns its images round after half of the training, as far as it has learnt by then."""
+
+    factor: float = 1.0
+
+    def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
+        return self.factor * super().loss(network, random)
+
+    def revise(self, network: nn.Module, progress: float, report: Reporter) -> None:
+        assert not network.training
+        if progress >= 0.5 and self.factor == 1:
+            self.factor = 2 + float(network(torch.ones(1, 1, 8, 8, 8)).std())
+
+    def memory(self) -> dict[str, Tensor]:
+        return {"factor": torch.tensor(self.factor, dtype=torch.float64)}
+
+    def recall(self, memory: dict[str, Tensor]) -> None:
+        self.factor = float(memory["factor"])
 
 
 @dataclass
@@ -388,6 +409,17 @@ def test_stopped_and_resumed_is_bit_for_bit_the_same(tmp_path, settings, stops):
         assert found.summary.get(name) == expected.summary.get(name)
     if judged:
         assert_same(last.state.best, whole.state.best)
+
+
+@pytest.mark.parametrize("stop", [3, 6, 7, 10])
+def test_what_a_learner_has_found_out_is_resumed(tmp_path, stop):
+    whole = loop_of(fresh(Turning))
+    expected = whole.run()
+    checkpoints = Checkpoints(tmp_path / "checkpoint.safetensors")
+    loop_of(fresh(Turning), Stopping(at_check=stop), checkpoints).run()
+    last = loop_of(fresh(Turning), None, checkpoints)
+    assert_same(last.run(resume=True).weights, expected.weights)
+    assert whole.learner.factor == last.learner.factor > 2
 
 
 def test_a_crash_loses_no_more_than_since_the_last_checkpoint(tmp_path, clock):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -26,6 +26,8 @@ class State:
         Steps done and time spent on them.
     quality, best_step, best
         The best validation so far, its step and its weights.
+    memory
+        What the learner has found out on the way, see `napari_cryonet.nn.train.Revising`.
     """
 
     step: int = 0
@@ -33,6 +35,7 @@ class State:
     quality: float = -math.inf
     best_step: int = 0
     best: dict[str, Tensor] | None = None
+    memory: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Checkpoints:
             **_named("network", network.state_dict()),
             **_named("average", average.state_dict()),
             **_named("best", state.best or {}),
+            **_named("memory", state.memory),
         }
         for number, values in optimiser.state_dict()["state"].items():
             tensors |= _named(f"optimiser.{number}", values)
@@ -95,7 +99,8 @@ class Checkpoints:
             network.load_state_dict(_part(tensors, "network"))
             average.load_state_dict(_part(tensors, "average"))
             _load_optimiser(optimiser, _part(tensors, "optimiser"))
-            return State(best=_part(tensors, "best") or None, **note)
+            best, memory = _part(tensors, "best") or None, _part(tensors, "memory")
+            return State(best=best, memory=memory, **note)
         except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
             raise ModelError(
                 f"The checkpoint {self.path} does not belong to this training ({error}). Resume "

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -47,6 +47,20 @@ class Learner(Protocol):
 
     def preview(self, network: nn.Module, region: Box) -> Any:
         """Return what the network makes of a region now."""
+
+
+@runtime_checkable
+class Revising(Protocol):
+    """A learner that changes what it learns from on the way."""
+
+    def revise(self, network: nn.Module, progress: float, report: Reporter) -> None:
+        """Look at what the network has learnt, if that is due at a share of the training."""
+
+    def memory(self) -> dict[str, Tensor]:
+        """Return all that it has changed, to be kept in the checkpoint."""
+
+    def recall(self, memory: dict[str, Tensor]) -> None:
+        """Change what it learns from as it was when the checkpoint was written."""
 
 
 @dataclass
@@ -134,6 +148,8 @@ class Loop:
         """
         if resume and self.checkpoints is not None:
             self.state = self.checkpoints.load(self.network, self.average, self.optimiser)
+            if isinstance(self.learner, Revising) and self.state.memory:
+                self.learner.recall(self.state.memory)
             self.report.say(f"Resumed at step {self.state.step}.")
         try:
             with memory_errors("a training step"):
@@ -155,6 +171,7 @@ class Loop:
             if progress >= 1:
                 reason = "time" if self.state.step < self.steps else "steps"
                 break
+            self._revise(progress)
             loss, rate = self._step(progress)
             now = time.monotonic()
             self.state.seconds = now - started
@@ -222,6 +239,13 @@ class Loop:
                     mean.lerp_(new, 1 - decay)
                 else:
                     mean.copy_(new)
+
+    def _revise(self, progress: float) -> None:
+        """Let the learner change what it learns from."""
+        if isinstance(self.learner, Revising):
+            with _evaluating(self.average):
+                self.learner.revise(self.average, progress, self.report)
+            self.state.memory = self.learner.memory()
 
     def _validate(self) -> dict[str, float]:
         """Validate the averaged network and keep it if it is the best so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,15 @@ class Labels:
         """Positions ``(n, 3)`` of what was rejected."""
         found: Floats = self.positions[self.kinds == REJECTED]
         return found
+
+    def joined(self, positions: Floats, kinds: NDArray[np.intp]) -> Labels:
+        """Return these labels and others, ``(n, 3)`` positions with ``(n,)`` classes, to learn."""
+        return replace(
+            self,
+            positions=np.concatenate([self.positions, positions]),
+            kinds=np.concatenate([self.kinds, kinds]),
+            held=np.concatenate([self.held, np.zeros(len(kinds), dtype=bool)]),
+        )
 
     def target(self, region: Box, *, held: bool = False) -> Target:
         """Return what is wanted in a region.

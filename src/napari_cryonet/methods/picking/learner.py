@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_cryonet.methods.picking.believed import LOOKS, believed
 from napari_cryonet.methods.picking.contrast import contrast
 from napari_cryonet.methods.picking.data import Source
 from napari_cryonet.methods.picking.network import Output, predict, turned_offsets
@@ -17,7 +18,7 @@ from napari_cryonet.methods.picking.objective import Batch, risk, sharpness
 from napari_cryonet.methods.picking.settings import TrainSettings
 from napari_cryonet.nn.augment import Turn, turns
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.reporting import Box
+from napari_cryonet.reporting import Box, Reporter
 from napari_cryonet.types import Volume
 
 _JUDGED, _FEWEST_JUDGED = 16, 5
@@ -35,7 +36,7 @@ class PickLearner:
     network
         What is trained.
     sources
-        To train on.
+        To train on; what is believed besides their labels is in `taught`.
     judges
         To validate with, by their held-out labels.
     settings
@@ -52,6 +53,12 @@ class PickLearner:
     settings: TrainSettings
     compute: Compute
     volume: Volume
+    taught: list[Source] = field(init=False)
+    looks: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the labels alone."""
+        self.taught = list(self.sources)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -71,6 +78,40 @@ class PickLearner:
         if self.settings.consistency or out.looks is not None:
             total = total + self._of_views(network, batch, out, random)
         return total
+
+    @property
+    def believed(self) -> list[int]:
+        """How many peaks of each tomogram are taken for labels."""
+        pairs = zip(self.taught, self.sources, strict=True)
+        return [len(taught.labels.kinds) - len(source.labels.kinds) for taught, source in pairs]
+
+    def revise(self, network: nn.Module, progress: float, report: Reporter) -> None:
+        """Take peaks that score like labels for labels, if a look is due."""
+        due = int(progress * (len(LOOKS) + 1))
+        if due <= self.looks or not self.settings.believing or self.settings.objective == "pn":
+            return
+        taught = []
+        for source in self.sources:
+            more = believed(network, source, LOOKS[due - 1], self.compute, report)
+            taught.append(replace(source, labels=source.labels.joined(*more)))
+        self.taught, self.looks = taught, due
+        report.say(f"{sum(self.believed)} peaks without a label are taken for particles.")
+
+    def memory(self) -> dict[str, Tensor]:
+        """Return what is believed, and how often it was looked."""
+        made = {"looks": torch.tensor(self.looks)}
+        for number, (source, taught) in enumerate(zip(self.sources, self.taught, strict=True)):
+            known = len(source.labels.kinds)
+            made[f"positions.{number}"] = torch.from_numpy(taught.labels.positions[known:])
+            made[f"kinds.{number}"] = torch.from_numpy(taught.labels.kinds[known:])
+        return made
+
+    def recall(self, memory: dict[str, Tensor]) -> None:
+        """Believe what was believed."""
+        self.looks = int(memory["looks"])
+        for number, source in enumerate(self.sources):
+            more = (memory[f"{name}.{number}"].numpy() for name in ("positions", "kinds"))
+            self.taught[number] = replace(source, labels=source.labels.joined(*more))
 
     def _of_views(
         self, network: nn.Module, batch: Batch, out: Output, random: np.random.Generator
@@ -126,7 +167,7 @@ class PickLearner:
 
     def _batch(self, random: np.random.Generator) -> Batch:
         """Draw the patches of one step from one tomogram, turned and with changed grey values."""
-        source = self.sources[int(random.integers(len(self.sources)))]
+        source = self.taught[int(random.integers(len(self.taught)))]
         group = turns(self.settings.turned)
         items = []
         for _ in range(self.settings.batch):

@@ -43,6 +43,12 @@ class TrainSettings(Training):
         "against it, since it may be a particle",
         advanced=True,
     )
+    believing: bool = setting(
+        True,
+        "Unless all else is background (pn): what scores like the labels is taken for labels too, "
+        "a few times in a training",
+        advanced=True,
+    )
     contrast: float = setting(
         0.0,
         "Weight of the contrastive term, by which what looks alike comes near; 0 is off",

@@ -84,7 +84,8 @@ def train(
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
-        return {"thresholds": thresholds(trained, sources, shared, passes, compute)}
+        found = thresholds(trained, sources, shared, passes, compute)
+        return {"thresholds": found, "believed": learner.believed}
 
     card = _card(rows, settings, spec, shared)
     if start is not None:
