@@ -41,6 +41,7 @@ from napari_cryonet.signal.halves import average, mask_of
 from napari_cryonet.signal.resample import resampled
 from napari_cryonet.signal.resolution_score import score_resolution
 from napari_cryonet.signal.resolution_settings import FscSettings, Masking
+from napari_cryonet.simulate.folds import protein
 from napari_cryonet.simulate.graded import Grade, GradedHalfMaps, graded_half_maps
 from napari_cryonet.types import Model, Volume
 
@@ -151,9 +152,14 @@ def cost(side: int) -> None:
 def network(atoms: Any) -> None:
     """Judge the shipped network, and one that is trained on a single pair of half maps."""
     model = read_model(table.find("resolution").model_file(""))
-    for number, (side, size, grade) in enumerate(HELD_OUT, 1):
-        case = graded_half_maps(side, size, number, grade, atoms)
-        judge(f"shipped, {size} Å voxels", model, *single(case))
+    folded = protein((46.0, 38.0, 38.0), "mixed", np.random.default_rng(777))
+    molecules: dict[str, Any] = {"folds": folded, "no fold": None}
+    if atoms is not None:
+        molecules["structure"] = atoms
+    for name, molecule in molecules.items():
+        for number, (side, size, grade) in enumerate(HELD_OUT, 1):
+            case = graded_half_maps(side, size, number, grade, molecule)
+            judge(f"shipped, {name}, {size} Å voxels", model, *single(case))
     case = graded_half_maps(128, SIZE, 1, atoms=atoms)
     whole, mask, _ = single(case)
     found = estimate(model, whole, mask)[0]

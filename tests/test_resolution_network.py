@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import fft
+from scipy import fft, ndimage
 
 from helpers import run_python
 from napari_cryonet import Volume, read, write
@@ -20,9 +20,10 @@ from napari_cryonet.jobs import Job, run
 from napari_cryonet.methods import table
 from napari_cryonet.methods.resolution.apply import apply
 from napari_cryonet.methods.resolution.network import OriginalNetwork, build
-from napari_cryonet.methods.resolution.powers import BANDS
+from napari_cryonet.methods.resolution.powers import BANDS, MIDDLE, powers
 from napari_cryonet.methods.resolution.settings import ApplySettings, TrainSettings
 from napari_cryonet.methods.resolution.train import train
+from napari_cryonet.nn.device import choose
 from napari_cryonet.reporting import RecordingReporter, SilentReporter
 from napari_cryonet.signal.resample import resampled
 from napari_cryonet.signal.resolution_score import score_resolution
@@ -130,6 +131,15 @@ def test_samples_give_an_uncertainty(case, whole, shipped) -> None:
     assert np.median(spread[inside]) < 0.5
     again = estimated(shipped, whole, case.mask, samples=3)[1].others["uncertainty"].data
     assert np.array_equal(spread, again, equal_nan=True)
+
+
+def test_the_border_of_a_molecule_is_no_coarser_than_its_middle(case, whole) -> None:
+    compute = choose("cpu", "float32")
+    field = powers(whole, case.mask.data, compute, SilentReporter())
+    depth = field.at(ndimage.distance_transform_edt(case.mask.data > 0.5)) * SIZE
+    error = MIDDLE * np.exp(field.values[-1]) - field.at(case.resolution.data)
+    border, middle = (error[part].mean() for part in ((depth > 0) & (depth < 5), depth > 12))
+    assert abs(border - middle) < 0.35
 
 
 # ------------------------------------------------------------------ what it refuses

@@ -10,6 +10,7 @@ import pytest
 
 from napari_cryonet import Volume, read, write
 from napari_cryonet.cli.app import call
+from napari_cryonet.io import read_card
 from napari_cryonet.io.fragments import read_fragments
 from napari_cryonet.simulate.graded import graded_half_maps
 from phantom import one_thread  # noqa: F401 - computes on one core
@@ -73,3 +74,20 @@ def test_fragments_are_split_by_map(files, tmp_path, capsys) -> None:
     assert call(["resolution", "prepare", *row, "--output", str(folder)]) == 2, "nothing is lost"
     assert call(["resolution", "prepare", row[0], "--output", str(folder)]) == 2
     assert "each followed by its local resolution" in capsys.readouterr().err
+
+
+def test_a_set_of_fragments_trains_the_original_network(files, tmp_path, capsys) -> None:
+    row = [str(files / "map.mrc"), str(files / "truth.mrc")]
+    folder, model = tmp_path / "sets", tmp_path / "own.safetensors"
+    assert call(["resolution", "prepare", *row * 3, "--output", str(folder)]) == 0
+    sets = [str(folder / f"{name}_repository.hdf5") for name in ("train", "valid")]
+    words = ["resolution", "train", sets[0], "--output", str(model), *CPU]
+    assert call(words) == 2, "the default network needs solvent"
+    assert "network = original" in capsys.readouterr().err
+    small = ("--network", "original", "--width", "2", "--patch", "16", "--batch", "1")
+    short = ("--steps", "2", "--validation", sets[1], "--overwrite")
+    assert call([*words, *small, *short, "--run-folder", str(tmp_path / "run")]) == 0
+    card = read_card(model)
+    assert card.extra["maps"] == 128
+    assert card.extra["mae"] > 0
+    assert not (tmp_path / "run" / "inputs").exists(), "nothing is copied"

@@ -12,16 +12,18 @@ from cyclopts import App, Parameter
 from napari_cryonet.cli.applying import ApplyFiles, Applying
 from napari_cryonet.cli.options import FILES, Flag, options_of
 from napari_cryonet.cli.output import number, say_json, say_table
+from napari_cryonet.cli.pairs import Rows
 from napari_cryonet.cli.training import TrainFiles, Training
 from napari_cryonet.cli.work import DONE
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.io import read_volume
 from napari_cryonet.io.atomic import check_output
+from napari_cryonet.io.fragments import NAMES, is_set, write_fragments
 from napari_cryonet.jobs import Outcome
 from napari_cryonet.methods import table
 
 _METHOD = table.find("resolution")
-_COLUMNS = ("map", "target")
+_COLUMNS = NAMES
 _SETS = ("train", "valid", "test")
 _SHARE, _SEED = 0.7, 10101
 
@@ -40,6 +42,17 @@ class NetworkFiles(ApplyFiles):
     """
 
     model: Path | None = None
+
+
+class _Training(Training):
+    """A training whose validation may be a set of fragments."""
+
+    def _validation(self) -> Rows:
+        """Return the data that the quality is measured with."""
+        path = self.files.validation
+        if path is not None and is_set(path):
+            return [[str(name) for name in _arrays(path)]]
+        return super()._validation()
 
 
 def add_to(made: App) -> None:
@@ -83,13 +96,15 @@ def train(*inputs: _INPUTS, files: TrainFiles | None = None, options: Any = None
     Parameters
     ----------
     *inputs
-        Maps, each followed by its local resolution in Å or by its other half map.
+        Maps, each followed by its local resolution in Å or by its other half map; or sets of
+        fragments (.hdf5), for the original network.
     files
-        Where everything is.
+        Where everything is; the validation may be a set of fragments as well.
     options
         How to train.
     """
-    return Training(_METHOD.name, _COLUMNS, inputs, files or TrainFiles(), options).run()
+    given = [name for path in inputs for name in _arrays(path)]
+    return _Training(_METHOD.name, _COLUMNS, given, files or TrainFiles(), options).run()
 
 
 def prepare(*inputs: _INPUTS, output: Annotated[Path, Parameter(group=FILES)]) -> int:
@@ -105,8 +120,6 @@ def prepare(*inputs: _INPUTS, output: Annotated[Path, Parameter(group=FILES)]) -
     output
         The folder for the files.
     """
-    from napari_cryonet.io.fragments import write_fragments
-
     if not inputs or len(inputs) % 2:
         raise SettingsError(
             f"{len(inputs)} files were given; give maps, each followed by its local resolution."
@@ -173,6 +186,11 @@ def score(
         }
     )
     return DONE
+
+
+def _arrays(path: Path) -> list[Path]:
+    """Return the arrays of a set of fragments by their names; any other file as it is."""
+    return [path / name for name in _COLUMNS] if is_set(path) else [path]
 
 
 def _told(outcome: Outcome) -> tuple[dict[str, Any], dict[str, str]]:

@@ -28,7 +28,7 @@ from napari_cryonet.reporting import Box, PassingReporter, Reporter
 
 Floats = NDArray[np.floating[Any]]
 
-LOOKS = (0.5, 0.4, 0.3, 0.2)
+LOOKS = (0.5, 0.4, 0.3, 0.2, 0.1, 0.1)
 """At each look, which part of the labels may score below a peak that is believed."""
 
 _MOST = 4_000_000

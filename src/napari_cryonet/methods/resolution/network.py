@@ -5,6 +5,7 @@ Both give the resolution in Å, ``(b, 1, z, y, x)``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,8 @@ from napari_cryonet.methods.resolution.settings import TrainSettings
 _LEAK = 0.1
 _RANGE = 2.0  # e-folds away from the middle that an answer may be
 _LEVELS = 5
+_DILATIONS = (1, 2, 4)
+"""28 Å with places 4 Å apart: windows are as wide, and blur a jump of the resolution."""
 
 
 class BandNetwork(nn.Module):
@@ -32,6 +35,8 @@ class BandNetwork(nn.Module):
         Channels in between.
     dropout
         Share of the features that `napari_cryonet.nn.unet.dropping` leaves out.
+    dilations
+        Of the convolutions one after the other, in places; their sum is how far the network sees.
 
     Notes
     -----
@@ -39,17 +44,24 @@ class BandNetwork(nn.Module):
     """
 
     multiple = 1
-    reach = 2
 
-    def __init__(self, bands: int, width: int = 16, dropout: float = 0.05) -> None:
+    def __init__(
+        self,
+        bands: int,
+        width: int = 16,
+        dropout: float = 0.05,
+        dilations: Sequence[int] = _DILATIONS,
+    ) -> None:
         super().__init__()
-        self.bands = bands
+        self.bands, self.reach = bands, sum(dilations)
         self.first = nn.Sequential(
             nn.Conv3d(2 * bands + 1, width, 1), nn.LeakyReLU(_LEAK), nn.Dropout(dropout)
         )
         self.around = nn.ModuleList(
-            nn.Sequential(nn.Conv3d(width, width, 3, padding=1), nn.LeakyReLU(_LEAK))
-            for _ in range(2)
+            nn.Sequential(
+                nn.Conv3d(width, width, 3, padding=step, dilation=step), nn.LeakyReLU(_LEAK)
+            )
+            for step in dilations
         )
         self.last = nn.Sequential(nn.Dropout(dropout), nn.Conv3d(width, 1, 1))
         nn.init.zeros_(self.last[1].weight)  # type: ignore[arg-type]
@@ -121,7 +133,7 @@ def specification(settings: TrainSettings, bands: int) -> dict[str, Any]:
     """Return kind and arguments of the network that the settings ask for."""
     common = {"kind": settings.network, "width": settings.width, "dropout": settings.dropout}
     if settings.network == "bands":
-        return {**common, "bands": bands}
+        return {**common, "bands": bands, "dilations": list(_DILATIONS)}
     return {**common, "regularisation": settings.regularisation}
 
 

@@ -20,7 +20,7 @@ from scipy import ndimage
 from napari_cryonet.errors import DataError
 from napari_cryonet.nn.bands import Band, Falling, window
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.nn.filtering import Filtered, frequencies
+from napari_cryonet.nn.filtering import GAUSSIAN, Filtered, frequencies
 from napari_cryonet.nn.tiles import Grid, Tile, over_tiles
 from napari_cryonet.reporting import Reporter, Tick
 from napari_cryonet.signal.mask import Mask
@@ -35,6 +35,7 @@ _WIDTH = 0.6  # half a band's width, in units of 1 / radius of the window
 _RIM = 48.0  # Å around a tile
 _SIDE = 256  # voxels of a tile, at most
 _EDGE = 0.05  # of a mask, below which there is solvent
+_LITTLE = 0.25  # of a window that the molecule fills, below which the signal is not made up for
 _AWAY = 8.0  # Å from the mask to the solvent
 _THRESHOLD = 0.143
 _LEAST = 1000  # voxels of solvent that say how strong the noise is
@@ -128,12 +129,26 @@ def powers(volume: Volume, mask: Mask, compute: Compute, report: Reporter) -> Fi
     centres = np.array([band.centre for band in BANDS])
     known = (noise > _SILENT * noise.max()) & (centres <= 0.5 / max(volume.scale))
     divisor = np.where(known, noise, 1.0).astype(np.float32)
-    ratio = work.power / divisor[:, None, None, None]
+    share = _filled(Field(work.power, work.axes).at(mask))
+    ratio = 1 + (work.power / divisor[:, None, None, None] - 1) / share
     logs = np.log(np.maximum(ratio, math.exp(_LOG[0]))).clip(*_LOG)
     flags = np.broadcast_to(known[:, None, None, None], logs.shape)
     first = _crossing(ratio, known)
     values = np.concatenate([np.where(flags & (work.power > 0), logs, 0.0), flags, first[None]])
     return Field(values.astype(np.float32), work.axes)
+
+
+def _filled(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of each window that the molecule fills, ``(c, z', y', x')``.
+
+    Near the border a window holds less signal, but the resolution is no coarser there.
+    """
+    sigmas = [window(RADIUS, band.centre) / (GAUSSIAN * SPACING) for band in BANDS]
+    known = {
+        sigma: ndimage.gaussian_filter(mask, sigma, mode="constant").clip(_LITTLE, 1)
+        for sigma in set(sigmas)
+    }
+    return np.stack([known[sigma] for sigma in sigmas])
 
 
 def _crossing(ratio: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
