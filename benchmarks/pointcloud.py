@@ -24,13 +24,14 @@ from _say import say
 
 from napari_cryonet import read
 from napari_cryonet.methods.pointcloud.apply import apply
-from napari_cryonet.methods.pointcloud.data import join, prepare
+from napari_cryonet.methods.pointcloud.data import prepare
 from napari_cryonet.methods.pointcloud.joint import Joint
 from napari_cryonet.methods.pointcloud.network_settings import NetworkSettings
 from napari_cryonet.methods.pointcloud.pose_network import network_of
 from napari_cryonet.methods.pointcloud.render import render
 from napari_cryonet.methods.pointcloud.results import cloud_of
 from napari_cryonet.methods.pointcloud.settings import ApplySettings, TrainSettings
+from napari_cryonet.methods.pointcloud.stacks import join
 from napari_cryonet.methods.pointcloud.train import train
 from napari_cryonet.nn.device import choose
 from napari_cryonet.reporting import SilentReporter

@@ -12,8 +12,8 @@ from napari_cryonet import ImageStack, write
 from napari_cryonet.errors import FormatError
 from napari_cryonet.io import image_set
 from napari_cryonet.jobs.inputs import read_row
-from napari_cryonet.methods.pointcloud.data import join
 from napari_cryonet.methods.pointcloud.results import draw, mirrored
+from napari_cryonet.methods.pointcloud.stacks import join
 from napari_cryonet.reporting import RecordingReporter, SilentReporter
 from napari_cryonet.signal.cloud_score import MIRROR
 from napari_cryonet.signal.smlm_settings import SmlmSettings

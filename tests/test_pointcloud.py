@@ -14,7 +14,7 @@ from napari_cryonet.io import read_model, write_model
 from napari_cryonet.jobs.events import EventReporter
 from napari_cryonet.methods.pointcloud.apply import apply
 from napari_cryonet.methods.pointcloud.cloud import Cloud
-from napari_cryonet.methods.pointcloud.data import join, prepare
+from napari_cryonet.methods.pointcloud.data import prepare
 from napari_cryonet.methods.pointcloud.results import (
     cloud_of,
     draw,
@@ -24,6 +24,7 @@ from napari_cryonet.methods.pointcloud.results import (
 )
 from napari_cryonet.methods.pointcloud.rotations import grid, turn
 from napari_cryonet.methods.pointcloud.settings import ApplySettings, TrainSettings
+from napari_cryonet.methods.pointcloud.stacks import join
 from napari_cryonet.methods.pointcloud.train import train
 from napari_cryonet.reporting import Cancelled, RecordingReporter, SilentReporter
 from napari_cryonet.signal.cloud_score import pose_errors, score

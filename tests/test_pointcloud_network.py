@@ -10,7 +10,7 @@ from napari_cryonet.errors import DataError, ModelError, SettingsError
 from napari_cryonet.io import read_model, write_model
 from napari_cryonet.methods.pointcloud.apply import apply
 from napari_cryonet.methods.pointcloud.cloud import Cloud
-from napari_cryonet.methods.pointcloud.data import join, prepare
+from napari_cryonet.methods.pointcloud.data import prepare
 from napari_cryonet.methods.pointcloud.distil import PoseLearner, draw, lost_labels
 from napari_cryonet.methods.pointcloud.joint import Joint
 from napari_cryonet.methods.pointcloud.network_settings import NetworkSettings
@@ -30,6 +30,7 @@ from napari_cryonet.methods.pointcloud.rotations import (
 )
 from napari_cryonet.methods.pointcloud.schedule import Rates, Widths, widths_in
 from napari_cryonet.methods.pointcloud.settings import ApplySettings, TrainSettings
+from napari_cryonet.methods.pointcloud.stacks import join
 from napari_cryonet.methods.pointcloud.train import train
 from napari_cryonet.reporting import Cancelled, RecordingReporter, SilentReporter
 from napari_cryonet.signal.cloud_score import pose_errors, score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_cryonet.signal.resample import resampled
+from napari_cryonet.signal.resample import resampled, rescaled
 from napari_cryonet.types import Volume
 
 
@@ -69,3 +69,12 @@ def test_counts_become_real_numbers(rng):
     found = resampled(Volume(counts, (1.0, 1.0, 1.0)), 1.0)
     assert found.data.dtype == np.float32
     np.testing.assert_array_equal(found.data, counts)
+
+
+def test_positions_find_their_way_to_another_grid_and_back(rng):
+    fine, coarse = (40, 60, 80), (20, 15, 40)
+    positions = rng.uniform(0, 19, (50, 3)) * np.array([0.5, 0.5, 1.0])
+    there = rescaled(positions, coarse, fine)
+    np.testing.assert_allclose(there, positions * (2, 4, 2))
+    np.testing.assert_allclose(rescaled(there, fine, coarse), positions)
+    assert rescaled(np.array([[19.9, 0, 0]]), coarse, fine)[0, 0] == 39

@@ -232,48 +232,48 @@ def test_more_pairs_are_found_by_their_names(picker, add, qtbot):
     add("half 1")
     add("half 2")
     names = [f"/data/TS_0{n}_{half}.mrc" for half in ("ODD", "EVN") for n in (1, 2)]
-    picker.add_files([*names, "/data/alone_half1.mrc", "/data/TS_01.mrc"])
-    listed = [picker.more.item(n).text() for n in range(picker.more.count())]
+    picker.more.add_files([*names, "/data/alone_half1.mrc", "/data/TS_01.mrc"])
+    listed = [picker.more.list.item(n).text() for n in range(picker.more.list.count())]
     assert listed == ["TS_01_EVN.mrc + TS_01_ODD.mrc", "TS_02_EVN.mrc + TS_02_ODD.mrc"]
-    assert picker.more.isVisible()
-    assert picker.alone.text() == "No other half: alone_half1.mrc, TS_01.mrc"
-    assert picker.alone.isVisible()
-    picker.add_files(names[:1] + names[2:3])
-    assert picker.more.count() == 2, "no pair counts twice"
+    assert picker.more.list.isVisible()
+    assert picker.more.alone.text() == "No other half: alone_half1.mrc, TS_01.mrc"
+    assert picker.more.alone.isVisible()
+    picker.more.add_files(names[:1] + names[2:3])
+    assert picker.more.list.count() == 2, "no pair counts twice"
     expected = (("layer: half 1", "layer: half 2"), (names[2], names[0]), (names[3], names[1]))
     assert picker.rows(training=True)[0] == expected
     assert picker.rows(training=False)[0] == expected[:1]
-    picker.more.setCurrentRow(0)
-    picker.more.itemDoubleClicked.emit(picker.more.item(0))
+    picker.more.list.setCurrentRow(0)
+    picker.more.list.itemDoubleClicked.emit(picker.more.list.item(0))
     assert picker.rows(training=True)[0] == (expected[0], expected[2])
-    picker.more.setCurrentRow(0)
-    picker.more.itemDoubleClicked.emit(picker.more.item(0))
-    assert not picker.more.isVisible()
+    picker.more.list.setCurrentRow(0)
+    picker.more.list.itemDoubleClicked.emit(picker.more.list.item(0))
+    assert not picker.more.list.isVisible()
 
 
 def test_pairs_that_are_given_need_no_names(picker, add):
     add("half 1")
     add("half 2")
     given = ("/d/1.0/0552.map", "/d/2.0/0552.map"), ("/d/left.mrc", "/d/right.mrc")
-    picker.add_pairs([*given, given[0]])
-    picker.add_files(["/d/x_half1.mrc", "/d/x_half2.mrc"])
-    listed = [picker.more.item(n).text() for n in range(picker.more.count())]
+    picker.more.add_pairs([*given, given[0]])
+    picker.more.add_files(["/d/x_half1.mrc", "/d/x_half2.mrc"])
+    listed = [picker.more.list.item(n).text() for n in range(picker.more.list.count())]
     assert listed == [
         "1.0/0552.map + 2.0/0552.map",
         "left.mrc + right.mrc",
         "x_half1.mrc + x_half2.mrc",
     ]
-    assert picker.further() == (*given, ("/d/x_half1.mrc", "/d/x_half2.mrc"))
-    assert not picker.alone.isVisible()
-    picker.more.setCurrentRow(0)
-    picker.more.itemDoubleClicked.emit(picker.more.item(0))
-    assert picker.further()[0] == given[1]
+    assert picker.more.rows() == (*given, ("/d/x_half1.mrc", "/d/x_half2.mrc"))
+    assert not picker.more.alone.isVisible()
+    picker.more.list.setCurrentRow(0)
+    picker.more.list.itemDoubleClicked.emit(picker.more.list.item(0))
+    assert picker.more.rows()[0] == given[1]
     picker.pair(False)
-    assert picker.further()[:2] == (("/d/x_half1.mrc",), ("/d/x_half2.mrc",))
-    picker.more.setCurrentRow(3)
-    picker.more.itemDoubleClicked.emit(picker.more.item(3))
-    assert sorted(picker.further())[0] == ("/d/left.mrc",)
-    assert len(picker.further()) == 3
+    assert picker.more.rows()[:2] == (("/d/x_half1.mrc",), ("/d/x_half2.mrc",))
+    picker.more.list.setCurrentRow(3)
+    picker.more.list.itemDoubleClicked.emit(picker.more.list.item(3))
+    assert sorted(picker.more.rows())[0] == ("/d/left.mrc",)
+    assert len(picker.more.rows()) == 3
 
 
 def test_files_are_chosen_in_a_dialog(picker, model, monkeypatch, shown, halves):
@@ -298,7 +298,7 @@ def test_files_are_chosen_in_a_dialog(picker, model, monkeypatch, shown, halves)
     assert len(model.layers) == 0
     answer(["/d/x_half2.mrc", "/d/x_half1.mrc"])
     picker.more_button.click()
-    assert picker.more.count() == 1
+    assert picker.more.list.count() == 1
     picker.open_button.click()
     assert chosen(picker) == ("x_half1", "x_half2")
     answer(["/d/unlike.mrc", "/d/others.mrc"])

@@ -159,19 +159,19 @@ def test_models_of_the_method_in_force_are_on_offer(dock, add_model, tomogram):
 
 def test_further_files_are_volumes_or_halves(dock, tomogram):
     names = ["/d/TS_01_EVN.mrc", "/d/TS_02.mrc", "/d/TS_01_ODD.mrc"]
-    dock.halves.add_files(names)
-    listed = [dock.halves.more.item(n).text() for n in range(dock.halves.more.count())]
+    dock.halves.more.add_files(names)
+    listed = [dock.halves.more.list.item(n).text() for n in range(dock.halves.more.list.count())]
     assert listed == [Path(name).name for name in names]
-    assert not dock.halves.alone.isVisible()
+    assert not dock.halves.more.alone.isVisible()
     rows, _ = dock.halves.rows(training=True)
     assert rows == (("layer: tomogram",), *((name,) for name in names))
     assert dock.halves.rows(training=False)[0] == rows[:1]
     dock.choice.setCurrentText("Noise2Noise")
-    assert dock.halves.more.count() == 1
-    assert dock.halves.alone.text() == "No other half: TS_02.mrc"
+    assert dock.halves.more.list.count() == 1
+    assert dock.halves.more.alone.text() == "No other half: TS_02.mrc"
     dock.choice.setCurrentText("auto")
-    dock.halves.more.setCurrentRow(1)
-    dock.halves.more.itemDoubleClicked.emit(dock.halves.more.item(1))
+    dock.halves.more.list.setCurrentRow(1)
+    dock.halves.more.list.itemDoubleClicked.emit(dock.halves.more.list.item(1))
     rows, _ = dock.halves.rows(training=True)
     assert rows == (("layer: tomogram",), (names[0],), (names[2],))
 
@@ -364,7 +364,7 @@ def test_an_uncertainty_of_one_pass_is_a_sentence(dock, tomogram, qtbot):
 
 
 def test_a_further_file_that_is_gone_is_a_sentence(dock, tomogram, qtbot, tmp_path):
-    dock.halves.add_files([str(tmp_path / "gone.mrc")])
+    dock.halves.more.add_files([str(tmp_path / "gone.mrc")])
     dock.train_button.click()
     assert "gone.mrc" in failure(dock, qtbot)
     assert dock.models.count() == 0

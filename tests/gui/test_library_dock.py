@@ -333,8 +333,8 @@ def test_ticked_pairs_go_into_a_dock_that_trains(
         rows, given = other.halves.rows(training=True)
         further = tuple(str(tmp_path / f"library/{place}/3650.map") for place in ("1.0", "2.0"))
         assert rows == ((f"layer: {one}", f"layer: {two}"), further)
-        assert other.halves.further() == (further,)
-        assert other.halves.more.item(0).text() == "1.0/3650.map + 2.0/3650.map"
+        assert other.halves.more.rows() == (further,)
+        assert other.halves.more.list.item(0).text() == "1.0/3650.map + 2.0/3650.map"
         halves = [volume.data for volume in given.values()]
         for half, place in zip(halves, ("1.0", "2.0"), strict=True):
             np.testing.assert_array_equal(

@@ -8,13 +8,9 @@ from typing import Any
 
 import napari
 from napari.layers import Layer
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFrame,
-    QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +19,7 @@ from napari_cryonet.errors import CryonetError, DataError
 from napari_cryonet.gui.folders import runs_folder
 from napari_cryonet.gui.jobs_panel import JobView
 from napari_cryonet.gui.layers import layer_data, to_thing
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.runner import Order, Runner, runner
 from napari_cryonet.gui.work import Work
@@ -169,22 +166,3 @@ def guarded(action: Callable[[], object], tell: Callable[[str], object]) -> None
         action()
     except CryonetError as error:
         tell(str(error))
-
-
-def text_label(colour: str = "") -> QLabel:
-    """Return an empty label that wraps its text."""
-    label = QLabel()
-    label.setWordWrap(True)
-    if colour:
-        label.setStyleSheet(f"color: {colour};")
-    return label
-
-
-def scrolling(inside: QWidget) -> QScrollArea:
-    """Return an area in which something scrolls up and down if it does not fit."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(inside)
-    return area

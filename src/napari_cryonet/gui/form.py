@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_cryonet.gui.fields import as_text, field_widget, from_text, inner, make_room
+from napari_cryonet.gui.layout import empty_form
 from napari_cryonet.settings import Settings
 
 _INDENT = 12
@@ -53,7 +54,7 @@ class SettingsForm(QWidget):
         self._class = settings
         self._wheel = _Unwheeled(self)
         self.widgets: dict[str, Any] = {}
-        self._basic, rest = _layout(), _layout()
+        self._basic, rest = empty_form(), empty_form()
         for name, field in settings.model_fields.items():
             if name not in hidden:
                 advanced = _extra(field).get("advanced") and not flat
@@ -187,14 +188,6 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
     """Return unit and place of a field."""
     extra = field.json_schema_extra
     return dict(extra) if isinstance(extra, dict) else {}
-
-
-def _layout() -> QFormLayout:
-    """Return an empty form."""
-    layout = QFormLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return layout
 
 
 def _collapsible(title: str, layout: QFormLayout) -> QCollapsible:

@@ -72,19 +72,7 @@ def read_positions(
 def write_positions(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a points layer in the format that the name of the file asks for.
 
-    Parameters
-    ----------
-    path
-        The file.
-    data
-        The layer's data.
-    attributes
-        The layer's attributes.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
+    Its arguments are those of every writer in `napari_cryonet.gui.writers`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import text_label
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.resolution_plots import COLOURS, ResolutionHistogram, ResolutionPlot
 from napari_cryonet.io.fsc import write_fsc
 from napari_cryonet.types import Volume

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import napari
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import text_label
 from napari_cryonet.gui.folders import free_name, models_folder
 from napari_cryonet.gui.layer_box import LayerBox
+from napari_cryonet.gui.layout import empty_form, text_label
 from napari_cryonet.gui.plots import TrainingPlot
 from napari_cryonet.gui.resolution_layer import dress
 from napari_cryonet.gui.resolution_plots import ResolutionHistogram
@@ -56,9 +56,7 @@ class ResolutionRoom(Room):
         self.map = LayerBox(viewer)
         self.map.setToolTip("The map to look at, before it was masked")
         data = QWidget()
-        form = QFormLayout(data)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form(data)
         form.addRow("Map", self.map)
         verbs = ("Train on the halves", "Estimate")
         super().__init__(viewer, [table.find("resolution")], data, verbs, jobs)
@@ -90,7 +88,7 @@ class ResolutionRoom(Room):
         things = dict(given) if mask is None else {**given, f"mask: {mask.name}": mask}
         name = f"{self.halves.first.currentText()} resolution"
         output = free_name(models_folder(), name)
-        rows = (tuple(things), *self.halves.further())
+        rows = (tuple(things), *self.halves.more.rows())
         job = Job(method=self.method.name, action="train", inputs=rows, output=str(output))
         work = self.submit(f"Train on {name}", job, things)
         self.training_plot.clear()

@@ -10,17 +10,16 @@ from collections.abc import Mapping, Sequence
 
 import napari
 from qtpy.QtWidgets import (
-    QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_cryonet.errors import CryonetError
-from napari_cryonet.gui.dock import Dock, scrolling, text_label
+from napari_cryonet.gui.dock import Dock
 from napari_cryonet.gui.form import SettingsForm
+from napari_cryonet.gui.layout import page, row, text_label
 from napari_cryonet.gui.model_picker import ModelPicker
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.gui.runner import Runner
@@ -223,23 +222,3 @@ class Room(Dock):
         layout.addLayout(self.job_view)
         layout.addLayout(self.live)
         self.setMinimumWidth(_WIDTH)
-
-
-def page(*parts: QWidget) -> QScrollArea:
-    """Return a page of a tab, whose parts scroll if they do not fit."""
-    inside = QWidget()
-    layout = QVBoxLayout(inside)
-    for part in parts:
-        layout.addWidget(part)
-    layout.addStretch()
-    return scrolling(inside)
-
-
-def row(*parts: QWidget) -> QWidget:
-    """Return widgets side by side."""
-    made = QWidget()
-    layout = QHBoxLayout(made)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for part in parts:
-        layout.addWidget(part)
-    return made

@@ -10,9 +10,10 @@ from napari.layers import Layer
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout
 
-from napari_cryonet.gui.dock import guarded, text_label
+from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layers import layer_data
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.settings import Settings
 from napari_cryonet.signal.simulation_settings import (

@@ -1,4 +1,9 @@
-"""How napari saves a layer in our formats, with the header it came with."""
+"""How napari saves a layer in our formats, with the header it came with.
+
+Every writer is given what npe2 hands over: the file, whose suffix chooses the format, and the data
+and the attributes of a layer. It returns the file that was written. The dialog has already asked
+whether to overwrite.
+"""
 
 from __future__ import annotations
 
@@ -36,21 +41,7 @@ def save(path: Path, thing: Thing) -> None:
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write an image layer; the dialog has already asked whether to overwrite.
-
-    Parameters
-    ----------
-    path
-        The file; its suffix chooses the format.
-    data
-        The layer's data.
-    attributes
-        The layer's attributes.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
+    """Write an image layer.
 
     Raises
     ------
@@ -66,20 +57,6 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a labels layer as whole numbers where they fit into 16 bits.
-
-    Parameters
-    ----------
-    path
-        The file, of a format that `write_image` knows.
-    data
-        The layer's data.
-    attributes
-        The layer's attributes.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
 
     Raises
     ------
@@ -97,21 +74,9 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def write_cloud(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a points layer as a cloud in nm; picks are written where they lie, without features.
+    """Write a points layer as a cloud in nm, a .ply or .obj file.
 
-    Parameters
-    ----------
-    path
-        A .ply or .obj file.
-    data
-        The layer's data.
-    attributes
-        The layer's attributes.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
+    Picks are written where they lie, without features.
 
     Raises
     ------
@@ -128,17 +93,7 @@ def write_cloud(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def write_surface(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a surface layer as a cloud with faces.
-
-    Parameters
-    ----------
-    path, data, attributes
-        As for `write_cloud`.
-
-    Returns
-    -------
-    list of str
-        The file that was written.
+    """Write a surface layer as a cloud with faces, a .ply or .obj file.
 
     Raises
     ------

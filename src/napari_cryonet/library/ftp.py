@@ -43,21 +43,13 @@ def asked(url: str, source: SourceSettings, start: int = 0, tag: str = "") -> It
     ----------
     url
         Its address, ftp or ftps; without a name in it, the user is anonymous.
-    source
-        How long to wait.
-    start
-        Bytes that are there already.
-    tag
-        The version that these are of; if the server has another one, it starts at 0.
+    source, start, tag
+        As in `napari_cryonet.library.web.asked`.
 
     Raises
     ------
-    Interrupted
-        If it may work later.
-    RangeRefused
-        If the file is not longer than `start`.
-    FileProblem
-        If it never will, or the server's certificate is not trusted.
+    Interrupted, RangeRefused, FileProblem
+        As there.
     SettingsError
         If the address is none.
     """

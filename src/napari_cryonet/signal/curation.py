@@ -99,7 +99,7 @@ class Candidates:
         kept = best_of(self._between, above)
         if allowed is not None:
             kept &= allowed
-        return kept & self._off_border(cut.border)
+        return kept & off_border(self.points, cut.border)
 
     def values(self, data: NDArray[Any]) -> NDArray[Any]:
         """Return what a volume ``(z, y, x)`` of the same grid holds at each of `points`."""
@@ -115,16 +115,6 @@ class Candidates:
         self._between = pairs[~same & self._thin[pairs].all(axis=1)]
         self._distance = distance
         self.thinned += 1
-
-    def _off_border(self, border: float) -> Mask:
-        """Return what is far enough from the border of the volume."""
-        shape = self.points.volume_shape
-        if shape is None or border <= 0:
-            return np.ones(len(self.points), dtype=bool)
-        rim = border / np.array(self.points.voxel_size)
-        positions = self.points.positions
-        far: Mask = np.all((positions >= rim) & (positions <= np.array(shape) - 1 - rim), axis=1)
-        return far
 
 
 @dataclass(frozen=True)
@@ -244,6 +234,24 @@ def best_of(pairs: Indices, among: Mask) -> Mask:
         stays[open_pairs[~beaten[open_pairs[:, 0]], 1]] = False
         open_pairs = open_pairs[stays[open_pairs].all(axis=1)]
     return stays
+
+
+def off_border(points: Points, border: float) -> Mask:
+    """Return which points ``(n,)`` are far enough from the border of their volume.
+
+    Parameters
+    ----------
+    points
+        In a volume of known voxel size; all are far enough if its shape is not known.
+    border
+        Smallest distance in Å.
+    """
+    if points.volume_shape is None or border <= 0:
+        return np.ones(len(points), dtype=bool)
+    rim = border / np.array(points.voxel_size)
+    last = np.array(points.volume_shape) - 1
+    far: Mask = np.all((points.positions >= rim) & (points.positions <= last - rim), axis=1)
+    return far
 
 
 def in_angstrom(points: Points) -> Floats:

@@ -85,6 +85,9 @@ def local_maxima(scores: Floats, threshold: float) -> Indices:
 def apart(positions: Floats, scores: Floats, distance: float) -> Indices:
     """Choose points that keep a distance, the highest scores first.
 
+    One is taken after the other: `napari_cryonet.signal.curation.best_of` thins faster, but it has
+    to list all near pairs, and on a plateau these are too many.
+
     Parameters
     ----------
     positions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample
@@ -39,6 +41,22 @@ def resampled(volume: Volume, voxel_size: float, shape: tuple[int, ...] | None =
             data = resample(data, count, axis=axis)
     sentence = f"Resampled to {sizes[0]:.4g} Å per voxel."
     return volume.changed(data.astype(np.float32), sentence, voxel_size=sizes)
+
+
+def rescaled(
+    positions: NDArray[np.floating[Any]], old: tuple[int, ...], new: tuple[int, ...]
+) -> NDArray[np.floating[Any]]:
+    """Return positions ``(n, 3)`` in voxels of one grid in those of another of the same box.
+
+    Parameters
+    ----------
+    positions
+        In voxels of the old grid.
+    old, new
+        The shapes of the grids.
+    """
+    moved: NDArray[np.floating[Any]] = positions * (np.array(new) / np.array(old))
+    return moved.clip(max=np.array(new) - 1)
 
 
 def on_scale(volume: Volume, voxel_size: float) -> NDArray[np.float32]:

@@ -11,18 +11,18 @@ from typing import Any
 import napari
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import guarded, text_label
+from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.exploring import candidates
 from napari_cryonet.gui.exploring.cluster_list import ClusterList
 from napari_cryonet.gui.exploring.scatter import ScatterPlot
 from napari_cryonet.gui.exploring.selection import Mask
 from napari_cryonet.gui.layer_box import LayerBox
+from napari_cryonet.gui.layout import empty_form, row, text_label
 from napari_cryonet.gui.picking.layers import angstrom_per_unit, new_labels, show_depth, show_place
 from napari_cryonet.gui.positions_dialog import ask_and_save
-from napari_cryonet.gui.room import row
 
 _NONE = "Candidates are shown here once a tomogram has been explored."
 
@@ -199,9 +199,7 @@ class MapPage(QWidget):
 
     def _lay_out(self) -> None:
         """Put everything in its place."""
-        choice, naming = QFormLayout(), QFormLayout()
-        for form in (choice, naming):
-            form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        choice, naming = empty_form(), empty_form()
         choice.addRow("Candidates", self.box)
         naming.addRow("Class", row(self.kind, self.labels_button))
         layout = QVBoxLayout(self)

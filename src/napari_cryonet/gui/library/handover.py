@@ -49,7 +49,7 @@ def hand_over(
     layers = open_pair(viewer, folder, pairs[0])
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, where)
     dock.halves.choose(*layers)
-    dock.halves.add_pairs(_files(folder, pair) for pair in pairs[1:])
+    dock.halves.more.add_pairs(_files(folder, pair) for pair in pairs[1:])
 
 
 def save_table(path: Path, folder: Path, pairs: Sequence[Pair]) -> str:

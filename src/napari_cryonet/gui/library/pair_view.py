@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_cryonet.gui.dock import text_label
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.library.look import Grey, Look, look_at
 from napari_cryonet.gui.library.task import Doing
 from napari_cryonet.gui.resolution_plots import ResolutionPlot

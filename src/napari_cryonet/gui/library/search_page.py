@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from superqt import QCollapsible
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import guarded, text_label
+from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.form import SettingsForm
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.library.actions import fetch
 from napari_cryonet.gui.library.shelf import HERE, Shelf, source
 from napari_cryonet.gui.library.table import Column, Rows, TickTable

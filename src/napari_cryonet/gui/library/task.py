@@ -9,8 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import text_label
 from napari_cryonet.gui.jobs_panel import duration
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.work import Work
 from napari_cryonet.jobs import Outcome

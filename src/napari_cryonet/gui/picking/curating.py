@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.dock import guarded
+from napari_cryonet.gui.layout import row
 from napari_cryonet.gui.picking.data import DataBox
 from napari_cryonet.gui.picking.filter_box import FilterBox
 from napari_cryonet.gui.picking.labelled import Labelled
@@ -20,7 +21,6 @@ from napari_cryonet.gui.picking.review_box import CompareBox, ReviewBox
 from napari_cryonet.gui.picking.table import REJECTED
 from napari_cryonet.gui.picking.view import PicksView
 from napari_cryonet.gui.positions_dialog import ask_and_save
-from napari_cryonet.gui.room import row
 from napari_cryonet.signal.curation import Cut
 from napari_cryonet.types import Points
 

@@ -7,22 +7,19 @@ from typing import Any
 import napari
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
-    QFormLayout,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import text_label
 from napari_cryonet.gui.layer_box import LayerBox, is_painted, is_picks
+from napari_cryonet.gui.layout import empty_form, row, text_label, tipped_button
 from napari_cryonet.gui.picking.labelled import Labelled, training_labels
 from napari_cryonet.gui.picking.layers import REGION_COLOURS, REGIONS, points_in
 from napari_cryonet.gui.picking.table import ACCEPTED, MANUAL, UNREVIEWED, full, joined
-from napari_cryonet.gui.room import row
 from napari_cryonet.types import Points, Volume
 
 _LIST_HEIGHT = 44
@@ -61,13 +58,15 @@ class DataBox(QWidget):
         self.labels = _list("Tick the layers whose points are particles; each is a class")
         self.kind = QLineEdit("particle")
         self.kind.setToolTip("The name of the class to label")
-        self.labels_button = _button("New labels", "Click on particles, on a layer of this class")
+        self.labels_button = tipped_button(
+            "New labels", "Click on particles, on a layer of this class"
+        )
         self.regions = LayerBox(viewer, is_painted, "none")
         self.regions.setToolTip("Painted regions: background, fully annotated, ignored")
-        self.regions_button = _button(
+        self.regions_button = tipped_button(
             "New regions", "Paint background, fully annotated and ignored regions"
         )
-        self.add_button = _button(
+        self.add_button = tipped_button(
             "Add to training", "Keep this tomogram with its labels to train on, and open another"
         )
         self.others = _list("Tomograms that are also trained on; double-click to take one off")
@@ -190,8 +189,7 @@ class DataBox(QWidget):
     def _lay_out(self) -> None:
         """Put everything in its place."""
         self.others.setVisible(False)
-        self.form = QFormLayout()
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form = empty_form()
         self.form.addRow("Tomogram", row(self.tomogram, self.add_button))
         self.form.addRow("Class", row(self.kind, self.labels_button))
         self.form.addRow("Labels", self.labels)
@@ -221,12 +219,5 @@ def _list(tip: str) -> QListWidget:
     """Return a short list."""
     made = QListWidget()
     made.setMaximumHeight(_LIST_HEIGHT)
-    made.setToolTip(tip)
-    return made
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    """Return a button."""
-    made = QPushButton(text)
     made.setToolTip(tip)
     return made

@@ -8,13 +8,12 @@ from typing import Any
 import napari
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QVBoxLayout, QWidget
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import text_label
 from napari_cryonet.gui.layer_box import LayerBox, is_mask
+from napari_cryonet.gui.layout import empty_form, row, text_label
 from napari_cryonet.gui.picking.histogram import ScoreHistogram
-from napari_cryonet.gui.room import row
 from napari_cryonet.methods.picking.settings import BACKGROUND, IGNORE
 from napari_cryonet.signal.curation import Candidates, Cut, Expected, Mask, expected
 from napari_cryonet.types import Volume
@@ -189,8 +188,7 @@ class FilterBox(QWidget):
 
     def _lay_out(self) -> None:
         """Put everything in its place."""
-        self._form = QFormLayout()
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form = empty_form()
         self._form.addRow("Class", self.kind)
         self._form.addRow("Threshold", self.threshold)
         self._form.addRow("Apart (Å)", row(self.distance, QLabel("Border"), self.border))

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import napari
-from qtpy.QtWidgets import QComboBox, QFormLayout, QGridLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_cryonet.errors import CryonetError
-from napari_cryonet.gui.dock import text_label
+from napari_cryonet.gui.keyed import STEPS, KeyedBox
 from napari_cryonet.gui.layer_box import LayerBox, is_picks
+from napari_cryonet.gui.layout import empty_form, text_label
 from napari_cryonet.gui.picking.layers import STATUS_COLOURS, points_in
 from napari_cryonet.gui.picking.table import ACCEPTED, REJECTED
 from napari_cryonet.gui.picking.view import PicksView
 from napari_cryonet.signal.score import score
 
-_BUTTONS = (  # name of the action, what the button says, key
-    ("accept", "Accept", "A"),
-    ("reject", "Reject", "R"),
-    ("following", "Next", "N"),
-    ("before", "Back", "B"),
-    ("undo", "Undo", "Control-Z"),
-    ("redo", "Redo", "Control-Shift-Z"),
-)
-_SHORT = {"Control-Z": "Ctrl+Z", "Control-Shift-Z": "Ctrl+Shift+Z"}
+_STEPS = (*STEPS, ("undo", "Undo", "Control-Z"), ("redo", "Redo", "Control-Shift-Z"))
 
 
-class ReviewBox(QWidget):
+class ReviewBox(KeyedBox):
     """The review of the picks in view.
 
     Parameters
@@ -39,8 +31,6 @@ class ReviewBox(QWidget):
 
     Attributes
     ----------
-    buttons
-        The buttons by the names of their actions.
     order
         Which picks come first.
     """
@@ -48,47 +38,20 @@ class ReviewBox(QWidget):
     def __init__(
         self, viewer: napari.viewer.ViewerModel, view: PicksView, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self._viewer, self._view = viewer, view
-        self._bound: list[Any] = []
+        super().__init__(viewer, _STEPS, parent)
+        self._view = view
         self.order = QComboBox()
         self.order.addItems(["most doubtful first", "best scores first"])
         self.order.setToolTip("Doubtful are those whose score is near the threshold")
         self.words = text_label()
-        self.buttons = {
-            name: QPushButton(f"{says} ({_SHORT.get(key, key)})") for name, says, key in _BUTTONS
-        }
-        for name, action in self.actions().items():
-            self.buttons[name].clicked.connect(action)
         self.order.currentIndexChanged.connect(self._on_order)
         view.changed.connect(self.tell)
         self._lay_out()
         self.tell()
 
-    def actions(self) -> Mapping[str, Callable[..., None]]:
-        """Return what each button does."""
-        return {name: getattr(self, f"_on_{name}") for name, _, _ in _BUTTONS}
-
-    def bind(self) -> None:
-        """Let the keys act in the viewer, also where the layer of the picks has them already."""
-        self.release()
-        self._bound = [one for one in (self._viewer, self._view.layer) if one is not None]
-        actions = self.actions()
-        for target in self._bound:
-            for name, _, key in _BUTTONS:
-                target.bind_key(key, actions[name], overwrite=True)
-
-    def rebind(self) -> None:
-        """Let the keys act on another layer of picks, if they act at all."""
-        if self._bound and self._view.layer not in self._bound:
-            self.bind()
-
-    def release(self) -> None:
-        """Give the keys back."""
-        for target in self._bound:
-            for _, _, key in _BUTTONS:
-                target.bind_key(key, None)
-        self._bound = []
+    def reviewed_layer(self) -> Any:
+        """Return the layer of the picks."""
+        return self._view.layer
 
     def tell(self) -> None:
         """Say how far the review is."""
@@ -142,8 +105,7 @@ class ReviewBox(QWidget):
         grid = QGridLayout()
         for number, button in enumerate(self.buttons.values()):
             grid.addWidget(button, number // 2, number % 2)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form()
         form.addRow("Review", self.order)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -178,9 +140,7 @@ class CompareBox(QWidget):
         self.truth = LayerBox(viewer, is_picks, "none")
         self.truth.setToolTip("True positions, to score the picks against at half a diameter")
         self.words = text_label()
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form(self)
         form.addRow("Compare with", self.truth)
         form.addRow(self.words)
         self.truth.changed.connect(self.tell)

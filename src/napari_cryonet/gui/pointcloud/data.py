@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import napari
 from napari.layers import Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QFormLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
 
-from napari_cryonet.gui.dock import guarded, text_label
+from napari_cryonet.gui.dock import guarded
+from napari_cryonet.gui.keyed import STEPS, KeyedBox
 from napari_cryonet.gui.layer_box import LayerBox
 from napari_cryonet.gui.layers import layer_data
+from napari_cryonet.gui.layout import empty_form, row, text_label, tipped_button
 from napari_cryonet.gui.pointcloud.accepting import (
     Chosen,
     accepted,
@@ -33,21 +27,14 @@ from napari_cryonet.gui.pointcloud.accepting import (
 from napari_cryonet.gui.pointcloud.cloud_layer import is_cloud
 from napari_cryonet.gui.pointcloud.rows import TIP, flip, is_flipped
 from napari_cryonet.gui.pointcloud.table_dialog import FILTER, TableDialog
-from napari_cryonet.gui.room import row
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import image_set
 from napari_cryonet.types import ImageStack
 
-_BUTTONS = (  # name of the action, what the button says, key
-    ("accept", "Accept", "A"),
-    ("reject", "Reject", "R"),
-    ("following", "Next", "N"),
-    ("before", "Back", "B"),
-)
 _GREEN, _RED = "#3fb950", "#ff5f56"
 
 
-class DataBox(QWidget):
+class DataBox(KeyedBox):
     """The choice of images, and which of them count.
 
     Parameters
@@ -63,28 +50,23 @@ class DataBox(QWidget):
         The box of the layer.
     flip_box
         Whether the rows of the images are flipped.
-    buttons
-        The buttons of the review by the names of their actions.
     """
 
     wrong = Signal(str)
 
     def __init__(self, viewer: napari.viewer.ViewerModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
-        self._bound: list[Any] = []
+        super().__init__(viewer, STEPS, parent)
         self.images = LayerBox(viewer, is_particles)
         self.images.setToolTip("Images of single molecules, one for each particle")
-        self.table_button = _button(
+        self.table_button = tipped_button(
             "From table…", "Draw the particles of a table of localisations as images"
         )
-        self.folder_button = _button("From folder…", "Open all FITS files of a folder as one stack")
+        self.folder_button = tipped_button(
+            "From folder…", "Open all FITS files of a folder as one stack"
+        )
         self.flip_box = QCheckBox("Flip rows")
         self.flip_box.setToolTip(TIP)
         self.words = text_label()
-        self.buttons = {name: QPushButton(f"{says} ({key})") for name, says, key in _BUTTONS}
-        for name, action in self._actions().items():
-            self.buttons[name].clicked.connect(action)
         self.table_button.clicked.connect(self._on_table)
         self.folder_button.clicked.connect(self._on_folder)
         self.flip_box.clicked.connect(self._on_flip)
@@ -135,21 +117,9 @@ class DataBox(QWidget):
         number = round(float(layer.world_to_data(viewer.dims.point)[-3]))
         return number if 0 <= number < count(layer) else None
 
-    def bind(self) -> None:
-        """Let the keys act in the viewer, also where the chosen layer has them already."""
-        self.release()
-        self._bound = [one for one in (self._viewer, self.images.layer()) if one is not None]
-        actions = self._actions()
-        for target in self._bound:
-            for name, _, key in _BUTTONS:
-                target.bind_key(key, actions[name], overwrite=True)
-
-    def release(self) -> None:
-        """Give the keys back."""
-        for target in self._bound:
-            for _, _, key in _BUTTONS:
-                target.bind_key(key, None)
-        self._bound = []
+    def reviewed_layer(self) -> Any:
+        """Return the layer of the images."""
+        return self.images.layer()
 
     def tell(self) -> None:
         """Say how many images count, and whether the one in view does."""
@@ -169,10 +139,6 @@ class DataBox(QWidget):
         self.words.setText(words)
 
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
-
-    def _actions(self) -> Mapping[str, Callable[..., None]]:
-        """Return what each button does."""
-        return {name: getattr(self, f"_on_{name}") for name, _, _ in _BUTTONS}
 
     def _on_accept(self, _: object = None) -> None:
         """Accept the image in view and go on."""
@@ -215,8 +181,7 @@ class DataBox(QWidget):
 
     def _on_images(self) -> None:
         """Take the keys along to another layer."""
-        if self._bound:
-            self.bind()
+        self.rebind()
         self.tell()
 
     def _on_flip(self) -> None:
@@ -248,8 +213,7 @@ class DataBox(QWidget):
 
     def _lay_out(self) -> None:
         """Put everything in its place."""
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form()
         form.addRow("Images", self.images)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -257,10 +221,3 @@ class DataBox(QWidget):
         layout.addWidget(row(self.table_button, self.folder_button, self.flip_box))
         layout.addWidget(row(*self.buttons.values()))
         layout.addWidget(self.words)
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    """Return a button."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    return made

@@ -6,7 +6,6 @@ import napari
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
-    QFormLayout,
     QLabel,
     QPushButton,
     QSlider,
@@ -16,12 +15,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import text_label
+from napari_cryonet.gui.layout import empty_form, row, text_label
 from napari_cryonet.gui.pointcloud.cloud_layer import CloudLayer
 from napari_cryonet.gui.pointcloud.found import Found
 from napari_cryonet.gui.pointcloud.plots import Tiles, ViewsPlot
 from napari_cryonet.gui.pointcloud.views import directions
-from napari_cryonet.gui.room import row
 
 _WARNING = "#e3b341"
 _HAND = "The hand cannot be told from projections: the mirror image explains them as well."
@@ -142,8 +140,7 @@ class CloudPage(QWidget):
 
     def _lay_out(self) -> None:
         """Put everything in its place; it is hidden until there is something."""
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form()
         form.addRow("Replay", row(self.level, self.level_words))
         form.addRow("Particle", row(self.particle, self.particle_words))
         self._inside = QWidget()

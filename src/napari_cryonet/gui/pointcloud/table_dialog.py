@@ -8,9 +8,10 @@ from typing import Any
 import napari
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
-from napari_cryonet.gui.dock import guarded, scrolling, text_label
+from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layer_box import LayerBox, is_picks
+from napari_cryonet.gui.layout import scrolling, text_label
 from napari_cryonet.gui.things import placed
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import localisations

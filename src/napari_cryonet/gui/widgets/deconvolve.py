@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import napari
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_cryonet.errors import CryonetError
-from napari_cryonet.gui.dock import Dock, scrolling, text_label
+from napari_cryonet.gui.dock import Dock
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layer_box import LayerBox
+from napari_cryonet.gui.layout import empty_form, row, scrolling, text_label
 from napari_cryonet.gui.plots import FilterPlot
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.work import Work
@@ -112,18 +107,13 @@ class DeconvolveWidget(Dock):
         """Put everything in its place."""
         summary = text_label()
         summary.setText(self.method.summary)
-        choice = QFormLayout()
-        choice.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        choice = empty_form()
         choice.addRow("Volume", self.volume)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.button)
-        buttons.addWidget(self.save_button)
         inside = QWidget()
         page = QVBoxLayout(inside)
         page.setContentsMargins(0, 0, 0, 0)
-        for part in (self.form, self.plot, self.figures):
+        for part in (self.form, self.plot, self.figures, row(self.button, self.save_button)):
             page.addWidget(part)
-        page.addLayout(buttons)
         page.addStretch()
         layout = QVBoxLayout(self)
         layout.addWidget(summary)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from weakref import WeakSet
 
 import napari
-from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
-from napari_cryonet.gui.dock import text_label
 from napari_cryonet.gui.folders import free_name, models_folder
 from napari_cryonet.gui.layers import to_thing
+from napari_cryonet.gui.layout import empty_form, text_label
 from napari_cryonet.gui.plots import FscPlot, TrainingPlot
 from napari_cryonet.gui.preview import Preview
 from napari_cryonet.gui.room import Room
@@ -165,12 +165,11 @@ class DenoiseWidget(Room):
 
 def _stacked(halves: QWidget, choice: QWidget, about: QWidget) -> QWidget:
     """Return the data, the method and what it can do, one below the other."""
-    data, row = QWidget(), QFormLayout()
-    row.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    row.addRow("Method", choice)
+    data, form = QWidget(), empty_form()
+    form.addRow("Method", choice)
     layout = QVBoxLayout(data)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(halves)
-    layout.addLayout(row)
+    layout.addLayout(form)
     layout.addWidget(about)
     return data

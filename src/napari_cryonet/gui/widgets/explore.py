@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import napari
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.gui.exploring.map_page import MapPage
 from napari_cryonet.gui.folders import free_name, models_folder
 from napari_cryonet.gui.layer_box import LayerBox
-from napari_cryonet.gui.room import Room, page
+from napari_cryonet.gui.layout import empty_form, page
+from napari_cryonet.gui.room import Room
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.work import Work
 from napari_cryonet.jobs import Job
@@ -44,9 +45,7 @@ class ExploreWidget(Room):
         self.tomogram = LayerBox(napari_viewer)
         self.tomogram.setToolTip("The tomogram to explore")
         data = QWidget()
-        form = QFormLayout(data)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form(data)
         form.addRow("Tomogram", self.tomogram)
         super().__init__(napari_viewer, [table.find("exploration")], data, _VERBS, jobs)
         form.addRow(*self.train_form.take("diameter"))

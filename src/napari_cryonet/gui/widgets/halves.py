@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import napari
@@ -11,10 +10,6 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -23,7 +18,9 @@ from qtpy.QtWidgets import (
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.layer_box import is_volume
 from napari_cryonet.gui.layers import to_thing
+from napari_cryonet.gui.layout import empty_form, row, tipped_button
 from napari_cryonet.gui.preferences import PLUGIN
+from napari_cryonet.gui.widgets.more_files import MoreFiles
 from napari_cryonet.io.halves import other_half, pairs
 from napari_cryonet.io.mrc import SUFFIXES
 from napari_cryonet.jobs.job import Rows
@@ -45,6 +42,8 @@ class HalvesPicker(QWidget):
     ----------
     changed
         Emitted when other layers are chosen, or the chosen ones are renamed.
+    more
+        The further files.
     """
 
     changed = Signal()
@@ -57,37 +56,24 @@ class HalvesPicker(QWidget):
             "The first half map, the tomogram of the even frames or tilts, or a single volume"
         )
         self.second.setToolTip("The other half, of the same shape, with independent noise")
-        self.open_button = QPushButton("Open files…")
-        self.open_button.setToolTip("Open half maps, even and odd tomograms or volumes as layers")
+        self.open_button = tipped_button(
+            "Open files…", "Open half maps, even and odd tomograms or volumes as layers"
+        )
         self.more_button = QPushButton("More files…")
-        self.more = QListWidget()
-        self.more.setMaximumHeight(90)
-        self.more.setVisible(False)
-        self.more.setToolTip("Further data to train on; double-click to take some off the list")
-        self.alone = QLabel()
-        self.alone.setWordWrap(True)
-        self.alone.setVisible(False)
-        self._files: list[str] = []
-        self._pairs: list[tuple[str, ...]] = []
+        self.more = MoreFiles()
         self._offered: list[Any] = []
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = empty_form()
         form.addRow("Half 1", self.first)
         form.addRow("Half 2", self.second)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.open_button)
-        buttons.addWidget(self.more_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        layout.addLayout(buttons)
+        layout.addWidget(row(self.open_button, self.more_button))
         layout.addWidget(self.more)
-        layout.addWidget(self.alone)
         self.first.currentIndexChanged.connect(self._find_other)
         self.second.currentIndexChanged.connect(self._on_second)
         self.open_button.clicked.connect(self._on_open)
         self.more_button.clicked.connect(self._on_more)
-        self.more.itemDoubleClicked.connect(self._on_less)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
             event.connect(self.refresh)
@@ -102,7 +88,7 @@ class HalvesPicker(QWidget):
             if paired
             else "Choose many files to train on; each is a volume of its own"
         )
-        self._list()
+        self.more.pair(paired)
 
     def refresh(self) -> None:
         """Offer the image layers that are there now; keep the choice, or take a new pair."""
@@ -167,11 +153,7 @@ class HalvesPicker(QWidget):
             given[f"layer: {layer.name}"] = thing
         if len(given) < len(layers):
             raise DataError("Half 1 and half 2 are the same layer; choose two halves.")
-        return (tuple(given), *(self.further() if training else ())), given
-
-    def further(self) -> Rows:
-        """Return the rows of the further files to train on."""
-        return tuple(self._more()[0])
+        return (tuple(given), *(self.more.rows() if training else ())), given
 
     def _choice(self, first: Any, second: Any, new: list[Any]) -> tuple[Any, Any]:
         """Return which layers to choose: the same as before, or what has come.
@@ -232,64 +214,7 @@ class HalvesPicker(QWidget):
     def _on_more(self) -> None:
         """Add files to train on."""
         names, _ = QFileDialog.getOpenFileNames(self, "Choose files to train on", "", _FILTER)
-        self.add_files(names)
-
-    def add_files(self, names: list[str]) -> None:
-        """Add files to what is trained on.
-
-        Parameters
-        ----------
-        names
-            Files. Where halves are taken they are paired by their names; those whose other half
-            is missing are left out and named below the list.
-        """
-        self._files += [name for name in names if name not in self._files]
-        self._list()
-
-    def add_pairs(self, rows: Iterable[tuple[str, ...]]) -> None:
-        """Add pairs of files to what is trained on, whatever they are called.
-
-        Parameters
-        ----------
-        rows
-            The files of the two halves, one row for each pair.
-        """
-        self._pairs += [row for row in rows if row not in self._pairs]
-        self._list()
-
-    def _more(self) -> tuple[list[tuple[str, ...]], list[str]]:
-        """Return the further rows to train on, and the files without their other halves."""
-        if not self._paired:
-            names = [*self._files, *(name for row in self._pairs for name in row)]
-            return [(name,) for name in dict.fromkeys(names)], []
-        found, alone = pairs(self._files)
-        return list(dict.fromkeys([*self._pairs, *found])), alone
-
-    def _list(self) -> None:
-        """Show what else is trained on."""
-        rows, alone = self._more()
-        self.more.clear()
-        self.more.addItems([_row_name(row) for row in rows])
-        self.more.setVisible(bool(rows))
-        self.alone.setText(f"No other half: {', '.join(Path(name).name for name in alone)}")
-        self.alone.setVisible(bool(alone))
-
-    def _on_less(self) -> None:
-        """Take the chosen row off the list."""
-        row = self._more()[0][self.more.currentRow()]
-        broken = [pair for pair in self._pairs if set(row) & set(pair)]
-        self._pairs = [pair for pair in self._pairs if pair not in broken]
-        left = [*self._files, *(name for pair in broken for name in pair)]
-        self._files = [name for name in left if name not in row]
-        self._list()
-
-
-def _row_name(row: tuple[str, ...]) -> str:
-    """Return what a row is called: its files, and their folders where the files are alike."""
-    names = [Path(name).name for name in row]
-    if len(set(names)) < len(row):
-        names = [f"{Path(name).parent.name}/{Path(name).name}" for name in row]
-    return " + ".join(names)
+        self.more.add_files(names)
 
 
 def _seen(layers: list[Any], otherwise: Any) -> Any:

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cryonet.gui.dock import guarded, scrolling
+from napari_cryonet.gui.dock import guarded
+from napari_cryonet.gui.layout import scrolling
 from napari_cryonet.gui.library.search_page import SearchPage
 from napari_cryonet.gui.library.shelf import Shelf
 from napari_cryonet.gui.library.sort_page import SortPage

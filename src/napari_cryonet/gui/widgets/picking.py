@@ -10,6 +10,7 @@ import napari
 import numpy as np
 
 from napari_cryonet.gui.folders import free_name, models_folder
+from napari_cryonet.gui.layout import page
 from napari_cryonet.gui.picking.curating import CuratingPage, Found
 from napari_cryonet.gui.picking.data import DataBox
 from napari_cryonet.gui.picking.labelled import Labelled, inputs
@@ -17,7 +18,7 @@ from napari_cryonet.gui.picking.labelling import Labelling
 from napari_cryonet.gui.plots import TrainingPlot
 from napari_cryonet.gui.positions import save_positions
 from napari_cryonet.gui.preview import SCORES, Preview
-from napari_cryonet.gui.room import Room, page
+from napari_cryonet.gui.room import Room
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.work import Work
 from napari_cryonet.io import CoordinateSettings

@@ -11,12 +11,13 @@ import napari
 from qtpy.QtWidgets import QFileDialog
 
 from napari_cryonet.gui.folders import free_name, models_folder
+from napari_cryonet.gui.layout import page
 from napari_cryonet.gui.pointcloud.accepting import Chosen
 from napari_cryonet.gui.pointcloud.data import DataBox
 from napari_cryonet.gui.pointcloud.found import Found, doubt_of, from_application, from_training
 from napari_cryonet.gui.pointcloud.page import CloudPage
 from napari_cryonet.gui.pointcloud.plots import GrowthPlot
-from napari_cryonet.gui.room import Room, page
+from napari_cryonet.gui.room import Room
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.gui.work import Work

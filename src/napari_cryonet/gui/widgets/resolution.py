@@ -6,20 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import napari
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QPushButton,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.gui.dock import Dock, scrolling, text_label
+from napari_cryonet.gui.dock import Dock
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layer_box import LayerBox, is_mask
+from napari_cryonet.gui.layout import empty_form, row, scrolling, text_label, tipped_button
 from napari_cryonet.gui.resolution_layer import Found, Pair, dress, save_chimerax, surface
 from napari_cryonet.gui.resolution_panes import CurvesPane, SpreadPane
 from napari_cryonet.gui.resolution_room import ResolutionRoom
@@ -74,11 +67,19 @@ class ResolutionWidget(Dock):
         self.fsc_form = SettingsForm(FscSettings)
         self.local_form = SettingsForm(self.method.settings("apply"), hidden=_MASK)
         self.curves, self.spread = CurvesPane(), SpreadPane()
-        self.fsc_button = _button("Resolution", "Measure the FSC of the two halves")
-        self.curves_button = _button("Save curves…", "As XML for the EMDB, STAR, CSV or a figure")
-        self.local_button = _button("Local resolution", "Measure the resolution at every voxel")
-        self.surface_button = _button("Surface", "Show the density in the same colours, in 3D")
-        self.script_button = _button("ChimeraX…", "Write a script that colours the density there")
+        self.fsc_button = tipped_button("Resolution", "Measure the FSC of the two halves")
+        self.curves_button = tipped_button(
+            "Save curves…", "As XML for the EMDB, STAR, CSV or a figure"
+        )
+        self.local_button = tipped_button(
+            "Local resolution", "Measure the resolution at every voxel"
+        )
+        self.surface_button = tipped_button(
+            "Surface", "Show the density in the same colours, in 3D"
+        )
+        self.script_button = tipped_button(
+            "ChimeraX…", "Write a script that colours the density there"
+        )
         for button in (self.curves_button, self.surface_button, self.script_button):
             button.setEnabled(False)
         self._lay_out()
@@ -241,19 +242,18 @@ class ResolutionWidget(Dock):
 
     def _lay_out(self) -> None:
         """Put everything in its place."""
-        mask = QFormLayout()
-        mask.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        mask = empty_form()
         mask.addRow("Mask layer", self.mask)
         inside = QWidget()
         page = QVBoxLayout(inside)
         page.setContentsMargins(0, 0, _GAP, 0)
         page.addWidget(self.fsc_form)
-        page.addLayout(_row(self.fsc_button, self.curves_button))
+        page.addWidget(row(self.fsc_button, self.curves_button))
         page.addWidget(self.curves)
         page.addWidget(self.local_form)
-        page.addLayout(_row(self.local_button, self.save_button))
+        page.addWidget(row(self.local_button, self.save_button))
         page.addWidget(self.spread)
-        page.addLayout(_row(self.surface_button, self.script_button))
+        page.addWidget(row(self.surface_button, self.script_button))
         page.addLayout(self.job_view)
         page.addStretch()
         self.tabs = QTabWidget()
@@ -271,18 +271,3 @@ class ResolutionWidget(Dock):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.message)
         self.setMinimumWidth(_WIDTH)
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    """Return a button."""
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button
-
-
-def _row(*buttons: QPushButton) -> QHBoxLayout:
-    """Return buttons beside each other."""
-    row = QHBoxLayout()
-    for button in buttons:
-        row.addWidget(button)
-    return row

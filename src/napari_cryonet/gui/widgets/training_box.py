@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_cryonet.gui.dock import text_label
 from napari_cryonet.gui.fields import as_text
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.reporting import Box
 
 NAME = "training box"

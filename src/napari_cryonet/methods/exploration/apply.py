@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -21,6 +22,8 @@ from napari_cryonet.nn.device import Compute, choose, memory_errors
 from napari_cryonet.nn.weights import load
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.signal.clusters import kmeans, principal_components, standardised
+from napari_cryonet.signal.curation import off_border
+from napari_cryonet.signal.resample import rescaled
 from napari_cryonet.types import Model, Points, Result, Thing, Volume
 
 Floats = NDArray[np.floating[Any]]
@@ -85,10 +88,15 @@ def apply(
     compute = choose(settings.device, settings.precision)
     report.say(f"Exploring on {compute}.")
     found = find_candidates(volume, shared, settings.candidates or training.candidates)
-    ratio = np.array(volume.shape) / np.array(found.values.shape)
-    places = np.minimum(found.positions * ratio, np.array(volume.shape) - 1)
-    rim = settings.border / np.array(volume.scale)
-    kept = np.all((places >= rim) & (places <= np.array(volume.shape) - 1 - rim), axis=1)
+    points = Points(
+        rescaled(found.positions, found.values.shape, volume.shape),
+        voxel_size=volume.voxel_size,
+        volume=volume.name,
+        name=f"{volume.name} candidates",
+        history=(f"Explored by CryoNet {model.card.product}.",),
+        volume_shape=(volume.shape[0], volume.shape[1], volume.shape[2]),
+    )
+    kept = off_border(points, settings.border)
     if kept.sum() < LEAST:
         raise DataError(
             f"{volume.name} has {int(kept.sum())} candidates farther than {settings.border:g} Å "
@@ -97,15 +105,8 @@ def apply(
     network = load(model, compute, build)
     assert isinstance(network, Encoder)  # noqa: S101 - build makes it
     described = describe(network, found.cubes(training.patch)[kept], compute, report)
-    points = Points(
-        places[kept],
-        _features(described, found.scores[kept], shared.diameter, settings),
-        volume.voxel_size,
-        volume=volume.name,
-        name=f"{volume.name} candidates",
-        history=(f"Explored by CryoNet {model.card.product}.",),
-        volume_shape=(volume.shape[0], volume.shape[1], volume.shape[2]),
-    )
+    features = _features(described, found.scores[kept], shared.diameter, settings)
+    points = replace(points.kept(kept), features=features)
     return Result(
         _strength(volume, found.strength, into, model),
         {"found": len(points), "clusters": _counts(points)},

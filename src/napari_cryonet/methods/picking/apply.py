@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from napari_cryonet.errors import DataError, ModelError
 from napari_cryonet.methods.picking.labels import core_radius
 from napari_cryonet.methods.picking.network import build
-from napari_cryonet.methods.picking.picks import LOWEST, Maps, refined, score_maps
+from napari_cryonet.methods.picking.picks import LOWEST, Candidates, Maps, refined, score_maps
 from napari_cryonet.methods.picking.settings import APART, ApplySettings
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.source import check_volume
 from napari_cryonet.nn.weights import load
 from napari_cryonet.reporting import Reporter
-from napari_cryonet.signal.resample import on_scale
+from napari_cryonet.signal.curation import off_border
+from napari_cryonet.signal.resample import on_scale, rescaled
 from napari_cryonet.types import Model, Points, Result, Thing, Volume
 
 
@@ -64,59 +65,95 @@ def apply(
     """
     model.check_method("picking")
     volume, mask = _checked(things)
-    classes, diameters, known = _card(model)
-    voxel_size = float((model.card.voxel_size or (1.0,))[0])
-    if max(volume.scale) > 1.1 * voxel_size:
+    learnt = _Learnt.read(model)
+    if max(volume.scale) > 1.1 * learnt.voxel_size:
         report.warn(
-            f"The model wants voxels of {voxel_size:.4g} Å or smaller, {volume.name} has "
+            f"The model wants voxels of {learnt.voxel_size:.4g} Å or smaller, {volume.name} has "
             f"{max(volume.scale):.4g} Å: detail is missing, so the picks may be poor."
         )
     compute = choose(settings.device, settings.precision)
     report.say(f"Picking on {compute}.")
-    values = on_scale(volume, voxel_size)
-    across = diameters / voxel_size
-    core = core_radius(float(across.min()))
+    values = on_scale(volume, learnt.voxel_size)
     network = load(model, compute, build)
+    across = learnt.diameters / learnt.voxel_size
+    core = core_radius(float(across.min()))
     maps = score_maps(network, values, settings, settings.passes, core, compute, report)
-    asked = settings.threshold
-    thresholds = [known[name] if asked is None else asked for name in classes]
-    candidates = maps.candidates(across, min(LOWEST, *thresholds))
+    thresholds = learnt.thresholds
+    if settings.threshold is not None:
+        thresholds = dict.fromkeys(thresholds, settings.threshold)
+    found = maps.candidates(across, min(LOWEST, *thresholds.values()))
     if settings.refine:
-        candidates = refined(candidates, values, network, across)
-    ratio = np.array(volume.shape) / np.array(values.shape)
-    places = np.minimum(candidates.positions * ratio, np.array(volume.shape) - 1)
-    inside = _inside(places, volume, mask, settings.border)
-    distance = settings.distance
-    distances = APART * across if distance is None else np.full(len(classes), distance / voxel_size)
-    chosen = candidates.picks(distances, thresholds)
-    kinds = candidates.kinds
-    every = Points(
-        places,
-        {
-            "score": candidates.scores,
-            "class": np.array(classes)[kinds],
-            "radius": diameters[kinds] / 2,
-        },
-        volume.voxel_size,
-        volume=volume.name,
-        name=f"{volume.name} candidates",
-        history=(f"Picked by CryoNet {model.card.product}.",),
-        volume_shape=(volume.shape[0], volume.shape[1], volume.shape[2]),
-    )
-    kept = chosen[inside[chosen]]
-    picks = replace(every.kept(kept), name=f"{volume.name} picks")
+        found = refined(found, values, network, across)
+    candidates = learnt.points(found, values.shape, volume)
+    inside = off_border(candidates, settings.border) & _in_mask(candidates, mask)
+    distances = learnt.distances(settings.distance) / learnt.voxel_size
+    chosen = found.picks(distances, list(thresholds.values()))
+    picks = replace(candidates.kept(chosen[inside[chosen]]), name=f"{volume.name} picks")
     target = np.empty(volume.shape, np.float32) if into is None else into
     _spread(maps, target, report)
-    title = f"Scores of picking, CryoNet {model.card.product}."
-    counts = {name: int((kinds[kept] == number).sum()) for number, name in enumerate(classes)}
-    measures: dict[str, Any] = {
-        "picked": len(picks),
-        "classes": counts,
-        "thresholds": dict(zip(classes, thresholds, strict=True)),
-        "estimates": model.card.extra["thresholds"],
-    }
-    scored = volume.changed(target, title, name=f"{volume.name} scores")
-    return Result(scored, measures, {"picks": picks, "candidates": every.kept(inside)})
+    title = f"Scores of picking, CryoNet {learnt.product}."
+    return Result(
+        volume.changed(target, title, name=f"{volume.name} scores"),
+        _measures(picks, thresholds) | {"estimates": model.card.extra["thresholds"]},
+        {"picks": picks, "candidates": candidates.kept(inside)},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Learnt:
+    """What a model says of the particles that it has learnt.
+
+    Parameters
+    ----------
+    thresholds
+        Smallest score of a pick, by the name of each class.
+    diameters
+        ``(classes,)`` in Å.
+    voxel_size
+        Å per voxel of the network's grid.
+    product
+        The version that trained the model.
+    """
+
+    thresholds: dict[str, float]
+    diameters: NDArray[np.float64]
+    voxel_size: float
+    product: str
+
+    @classmethod
+    def read(cls, model: Model) -> _Learnt:
+        """Return what the card of a model says."""
+        card, extra = model.card, model.card.extra
+        try:
+            names = [str(name) for name in extra["classes"]]
+            thresholds = {name: float(extra["thresholds"][name]["threshold"]) for name in names}
+            diameters = np.array([float(extra["diameters"][name]) for name in names])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{model.path or 'The model'} does not say what its classes, diameter and "
+                f"thresholds are: the file is damaged. Train it again."
+            ) from error
+        return cls(thresholds, diameters, float((card.voxel_size or (1.0,))[0]), card.product)
+
+    def distances(self, asked: float | None) -> NDArray[np.float64]:
+        """Return the smallest distance in Å of two picks of each class."""
+        return APART * self.diameters if asked is None else np.full(len(self.diameters), asked)
+
+    def points(self, found: Candidates, shape: tuple[int, ...], volume: Volume) -> Points:
+        """Return what was found on a grid of some shape as points of the tomogram."""
+        return Points(
+            rescaled(found.positions, shape, volume.shape),
+            {
+                "score": found.scores,
+                "class": np.array(list(self.thresholds))[found.kinds],
+                "radius": self.diameters[found.kinds] / 2,
+            },
+            volume.voxel_size,
+            volume=volume.name,
+            name=f"{volume.name} candidates",
+            history=(f"Picked by CryoNet {self.product}.",),
+            volume_shape=(volume.shape[0], volume.shape[1], volume.shape[2]),
+        )
 
 
 def _checked(things: Sequence[Thing]) -> tuple[Volume, Volume | None]:
@@ -133,32 +170,19 @@ def _checked(things: Sequence[Thing]) -> tuple[Volume, Volume | None]:
     return volume, mask
 
 
-def _card(model: Model) -> tuple[list[str], NDArray[np.float64], dict[str, float]]:
-    """Return the classes of a model, and the diameter in Å and the threshold of each."""
-    extra = model.card.extra
-    try:
-        classes = [str(name) for name in extra["classes"]]
-        known = {name: float(extra["thresholds"][name]["threshold"]) for name in classes}
-        diameters = np.array([float(extra["diameters"][name]) for name in classes])
-        return classes, diameters, known
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{model.path or 'The model'} does not say what its classes, diameter and thresholds "
-            f"are: the file is damaged. Train it again."
-        ) from error
+def _in_mask(points: Points, mask: Volume | None) -> NDArray[np.bool_]:
+    """Return which points are inside the mask."""
+    if mask is None:
+        return np.ones(len(points), dtype=bool)
+    voxels = np.round(points.positions).astype(int)
+    return np.asarray(mask.data[tuple(voxels.T)]) > 0
 
 
-def _inside(
-    places: NDArray[np.floating[Any]], volume: Volume, mask: Volume | None, border: float
-) -> NDArray[np.bool_]:
-    """Return which places are inside the mask and far enough from the border."""
-    room = np.array(volume.shape) - 1
-    rim = border / np.array(volume.scale)
-    kept: NDArray[np.bool_] = np.all((places >= rim) & (places <= room - rim), axis=1)
-    if mask is not None:
-        voxels = np.round(places).astype(int)
-        kept &= np.asarray(mask.data[tuple(voxels.T)]) > 0
-    return kept
+def _measures(picks: Points, thresholds: dict[str, float]) -> dict[str, Any]:
+    """Return how many picks of each class there are, and what thresholds were taken."""
+    kinds = picks.features["class"]
+    counts = {name: int((kinds == name).sum()) for name in thresholds}
+    return {"picked": len(picks), "classes": counts, "thresholds": thresholds}
 
 
 def _spread(maps: Maps, target: NDArray[np.float32], report: Reporter) -> None:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.pointcloud.cloud import Cloud
-from napari_cryonet.methods.pointcloud.data import Particles, join, prepare
+from napari_cryonet.methods.pointcloud.data import Particles, prepare
 from napari_cryonet.methods.pointcloud.pose_network import PoseNetwork, network_of, told_poses
 from napari_cryonet.methods.pointcloud.refine import Fit, Refinement, measured
 from napari_cryonet.methods.pointcloud.results import cloud_of, draw, known_of
 from napari_cryonet.methods.pointcloud.rotations import grid
 from napari_cryonet.methods.pointcloud.search import MIDDLE, best_poses
 from napari_cryonet.methods.pointcloud.settings import ApplySettings, TrainSettings
+from napari_cryonet.methods.pointcloud.stacks import join
 from napari_cryonet.nn.device import choose, memory_errors
 from napari_cryonet.reporting import Reporter, Tick
 from napari_cryonet.types import ImageStack, Model, Poses, Result

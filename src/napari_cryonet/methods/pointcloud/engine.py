@@ -21,7 +21,7 @@ from napari_cryonet.methods.pointcloud.search import MIDDLE, Search, Start, best
 from napari_cryonet.methods.pointcloud.settings import TrainSettings
 from napari_cryonet.reporting import Cancelled, Reporter, Tick
 from napari_cryonet.signal.cloud_score import pose_errors
-from napari_cryonet.types import PointCloud, Poses
+from napari_cryonet.types import Poses
 
 AGREE = 25.0
 """Degrees by which the poses of two searches may differ, in the median, to be called alike."""
@@ -242,14 +242,9 @@ class Engine:
             self.report.step(done, total, **known, **self._figures.at(done, work))
             if self.report.wanted() is not None and now - self._shown >= _PREVIEW_SECONDS:
                 self._shown = now
-                self.report.preview(self.in_nm(work.cloud.whole))
+                self.report.preview(self.particles.cloud(work.cloud.whole))
 
         return tick
-
-    def in_nm(self, points: Tensor) -> PointCloud:
-        """Return points as a cloud in nm."""
-        vertices = points.detach().double().cpu().numpy() * self.particles.radius
-        return PointCloud(vertices, name="cloud")
 
     def _save(self) -> None:
         """Keep what is finished."""

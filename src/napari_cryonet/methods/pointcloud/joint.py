@@ -30,7 +30,6 @@ from napari_cryonet.methods.pointcloud.search import COARSE, beyond
 from napari_cryonet.methods.pointcloud.settings import TrainSettings
 from napari_cryonet.nn.checkpoint import Checkpoints, State
 from napari_cryonet.reporting import Cancelled, Reporter
-from napari_cryonet.types import PointCloud
 
 _SPREAD = 0.6
 _BACKDROP_RATE = 0.02
@@ -123,7 +122,7 @@ class Joint:
                 self.report.step(done, self.how.steps, step=done, seconds=now - begun, **figures)
                 if self.report.wanted() is not None and now - shown >= _PREVIEW_SECONDS:
                     shown = now
-                    self.report.preview(self._in_nm())
+                    self.report.preview(self.particles.cloud(self.scene.cloud.whole))
                 if now - saved >= _SAVE_SECONDS:
                     saved = now
                     self._save()
@@ -244,11 +243,6 @@ class Joint:
             {"params": params, "highest": rate, "weight_decay": decay}
             for params, rate, decay in learnt
         ]
-
-    def _in_nm(self) -> PointCloud:
-        """Return the cloud as it is now."""
-        points = self.scene.cloud.whole.detach().double().cpu().numpy()
-        return PointCloud(points * self.particles.radius, name="cloud")
 
     def _save(self) -> None:
         """Keep what is learnt."""

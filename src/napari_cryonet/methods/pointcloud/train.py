@@ -14,12 +14,13 @@ from torch import Tensor
 
 from napari_cryonet.errors import DataError, TrainingError
 from napari_cryonet.io import fingerprint
-from napari_cryonet.methods.pointcloud.data import Particles, held_out, join, prepare
+from napari_cryonet.methods.pointcloud.data import Particles, held_out, prepare
 from napari_cryonet.methods.pointcloud.engine import AGREE, Engine
 from napari_cryonet.methods.pointcloud.joint import Joint
 from napari_cryonet.methods.pointcloud.outcome import Outcome
 from napari_cryonet.methods.pointcloud.results import known_of
 from napari_cryonet.methods.pointcloud.settings import TAKEN, TrainSettings
+from napari_cryonet.methods.pointcloud.stacks import join
 from napari_cryonet.methods.pointcloud.teach import teach
 from napari_cryonet.nn.device import choose, memory_errors
 from napari_cryonet.reporting import PartReporter, Reporter
