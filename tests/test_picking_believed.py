@@ -126,7 +126,7 @@ def test_what_is_believed_can_be_recalled():
     first, second = learner(), learner()
     first.revise(first.network, 0.5, SilentReporter())
     second.recall(first.memory())
-    assert second.looks == first.looks == 2
+    assert second.looks == first.looks > 0
     for one, two in zip(first.taught, second.taught, strict=True):
         assert np.array_equal(one.labels.positions, two.labels.positions)
         assert np.array_equal(one.labels.kinds, two.labels.kinds)

@@ -1,10 +1,10 @@
 """The score above which a peak is taken for a particle, from labels and peaks alone.
 
 Of the peaks of a tomogram nobody knows which are particles. Their log-odds are a mixture of
-three normal distributions: of particles, of what looks like them, and of noise. That of the
-particles is known from labels that were kept from training; how many there are, and where the
-other two lie, follows from all peaks by expectation maximisation. The threshold is where the F1
-that follows is highest. The fewer labels, the more is taken from what is usual.
+three normal distributions: of particles, of what looks like them, and of noise. Labels that were
+kept from training tell how far particles spread and about where they lie; where exactly, how many
+there are, and where the other two lie, follows from all peaks by expectation maximisation. The
+threshold is where the F1 that follows is highest.
 
 References
 ----------
@@ -29,9 +29,11 @@ _FEWEST = 2
 _LOWEST_ODDS, _HIGHEST_ODDS = -4.0, 7.0
 _USUAL_MIDDLE, _MIDDLE_WORTH = 4.5, 0.5
 _USUAL_SPREAD, _SPREAD_WORTH = 2.0, 6.0
-_USUAL_BELOW, _THRESHOLD_WORTH = 3.1, 8.0
-"""What is usual in log-odds, the threshold below the middle of particles, and how many labels that
-counts for."""
+_USUAL_BELOW = 3.1
+"""What is usual in log-odds, how many labels that counts for, and how far below the middle of
+particles the threshold lies where no peaks tell."""
+
+_LABELS_WORTH = 10.0  # peaks, when the middle of the particles is sought
 
 _TRAINED = 1.0  # log-odds by which labels score higher if they were trained on
 _APART = 2.0  # log-odds at least between particles and what looks like them
@@ -117,8 +119,7 @@ def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration
     right = count * recall
     every = right + fitted.counts[1:] @ shares[1:]
     best = _GRID[(2 * right / (every + count)).argmax()]
-    trust = len(known) / (len(known) + _THRESHOLD_WORTH)
-    odds = trust * best + (1 - trust) * (middle - _USUAL_BELOW)
+    odds = best if fitted.counts.any() else middle - _USUAL_BELOW
     precision = right / np.maximum(every, 1e-9)
     columns = {"score": expit(_GRID), "precision": precision, "recall": recall}
     curve = {name: column[::_COARSE].round(4).tolist() for name, column in columns.items()}
@@ -138,7 +139,15 @@ def _particles(known: Floats, trained: Floats) -> tuple[float, float]:
 
 
 def _fitted(peaks: Floats, middle: float, spread: float) -> _Normals:
-    """Fit look-alikes and noise to log-odds of peaks, and how many there are of each kind."""
+    """Fit where particles, look-alikes and noise lie, and how many peaks there are of each.
+
+    Parameters
+    ----------
+    peaks
+        ``(n,)`` their log-odds.
+    middle, spread
+        Those of the particles, as the labels tell them.
+    """
     shares = np.full(3, 1 / 3)
     middles = np.array([middle, min(0.0, middle - _APART), _LOWEST_ODDS + 0.5])
     spreads = np.array([spread, 1.2, 1.0])
@@ -149,12 +158,14 @@ def _fitted(peaks: Floats, middle: float, spread: float) -> _Normals:
         likely = shares[:, None] / spreads[:, None] * np.exp(-0.5 * away**2) + 1e-12
         belongs = likely / likely.sum(axis=0)
         shares = belongs.mean(axis=1)
+        weight = _LABELS_WORTH + belongs[0].sum()
+        middles[0] = (_LABELS_WORTH * middle + belongs[0] @ peaks) / weight
         for kind in (1, 2):
             total = belongs[kind].sum()
             middles[kind] = (belongs[kind] @ peaks) / total
             squares = belongs[kind] @ (peaks - middles[kind]) ** 2 / total
             spreads[kind] = max(float(np.sqrt(squares)), _NARROWEST)
-        middles[1] = min(middles[1], middle - _APART)
+        middles[1] = min(middles[1], middles[0] - _APART)
     return _Normals(shares * len(peaks), middles, spreads)
 
 
