@@ -372,8 +372,10 @@ def settle(viewer: Any) -> None:
 
 def pause(seconds: float) -> None:
     """Let the window live for a while."""
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()

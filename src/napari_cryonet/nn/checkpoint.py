@@ -27,7 +27,7 @@ class State:
     quality, best_step, best
         The best validation so far, its step and its weights.
     memory
-        What the learner has found out on the way, see `napari_cryonet.nn.train.Revising`.
+        What the learner has found out on the way, see `napari_cryonet.nn.learning.Revising`.
     """
 
     step: int = 0

@@ -15,9 +15,10 @@ from napari_cryonet.io import write_model
 from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.checkpoint import Checkpoints
 from napari_cryonet.nn.device import Compute
+from napari_cryonet.nn.learning import Learner
 from napari_cryonet.nn.settings import Denoiser, Training
 from napari_cryonet.nn.source import AnySource, describe
-from napari_cryonet.nn.train import Learner, Loop
+from napari_cryonet.nn.train import Loop
 from napari_cryonet.nn.unet import build
 from napari_cryonet.nn.weights import fill
 from napari_cryonet.reporting import Reporter

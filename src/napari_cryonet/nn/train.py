@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,45 +22,13 @@ from torch import Tensor, nn
 from napari_cryonet.errors import TrainingError
 from napari_cryonet.nn.checkpoint import Checkpoints, State
 from napari_cryonet.nn.device import Compute, memory_errors
+from napari_cryonet.nn.learning import Learner, Revising
 from napari_cryonet.nn.schedule import learning_rate
 from napari_cryonet.nn.settings import Training
-from napari_cryonet.reporting import Box, Cancelled, Reporter
+from napari_cryonet.reporting import Cancelled, Reporter
 
 _PREVIEW_SECONDS = 1.5
 _REPORT_SECONDS = 0.1
-
-
-class Learner(Protocol):
-    """What a method has to know for its network to be trained."""
-
-    network: nn.Module
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """How many steps pass over the data once."""
-
-    def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
-        """Return the loss of one batch, drawn with `random` alone."""
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return figures on held-out data; the higher ``quality``, the better."""
-
-    def preview(self, network: nn.Module, region: Box) -> Any:
-        """Return what the network makes of a region now."""
-
-
-@runtime_checkable
-class Revising(Protocol):
-    """A learner that changes what it learns from on the way."""
-
-    def revise(self, network: nn.Module, progress: float, report: Reporter) -> None:
-        """Look at what the network has learnt, if that is due at a share of the training."""
-
-    def memory(self) -> dict[str, Tensor]:
-        """Return all that it has changed, to be kept in the checkpoint."""
-
-    def recall(self, memory: dict[str, Tensor]) -> None:
-        """Change what it learns from as it was when the checkpoint was written."""
 
 
 @dataclass
@@ -245,7 +213,6 @@ class Loop:
         if isinstance(self.learner, Revising):
             with _evaluating(self.average):
                 self.learner.revise(self.average, progress, self.report)
-            self.state.memory = self.learner.memory()
 
     def _validate(self) -> dict[str, float]:
         """Validate the averaged network and keep it if it is the best so far."""
@@ -289,6 +256,8 @@ class Loop:
     def _save(self) -> None:
         """Write a checkpoint."""
         if self.checkpoints is not None:
+            if isinstance(self.learner, Revising):
+                self.state.memory = self.learner.memory()
             self.checkpoints.save(self.state, self.network, self.average, self.optimiser)
 
     def _trained(self, reason: str) -> Trained:

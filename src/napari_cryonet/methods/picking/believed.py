@@ -20,8 +20,7 @@ from scipy.spatial import KDTree
 from torch import nn
 
 from napari_cryonet.methods.picking.data import Source
-from napari_cryonet.methods.picking.picks import LOWEST, score_maps
-from napari_cryonet.methods.picking.settings import APART, ApplySettings
+from napari_cryonet.methods.picking.picks import labelled_peaks
 from napari_cryonet.nn.device import Compute
 from napari_cryonet.nn.patches import box
 from napari_cryonet.reporting import Box, PassingReporter, Reporter
@@ -64,11 +63,8 @@ def believed(
     region = _looked_at(source)
     start = np.array([part.start for part in region])
     values = source.values[region]
-    asked, silent = ApplySettings(), _Asking(report)
-    maps = score_maps(network, values, asked, 1, labels.core, compute, silent)
-    every = maps.candidates(labels.diameters)
-    kept = every.picks(APART * labels.diameters, [LOWEST] * labels.classes)
-    positions, scores, kinds = every.positions[kept], every.scores[kept], every.kinds[kept]
+    peaks = labelled_peaks(network, values, labels, 1, compute, _Asking(report))
+    positions, kinds = peaks.positions, peaks.kinds
     own = labels.positions - start
     taken = np.zeros(len(positions), dtype=bool)
     for kind, diameter in enumerate(labels.diameters):
@@ -76,9 +72,9 @@ def believed(
         ours = np.flatnonzero(kinds == kind)
         if len(known) and len(ours):
             gaps, nearest = KDTree(positions[ours]).query(known)
-            reached = np.where(gaps <= diameter / 2, scores[ours][nearest], 0.0)
+            reached = np.where(gaps <= diameter / 2, peaks.scores[ours][nearest], 0.0)
             bar = max(float(np.quantile(reached, below)), 0.5)
-            taken[ours] = scores[ours] >= bar
+            taken[ours] = peaks.scores[ours] >= bar
     if len(own):
         gaps, _ = KDTree(own).query(positions)
         taken &= gaps > labels.diameters[kinds] / 2

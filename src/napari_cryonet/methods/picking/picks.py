@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
+from napari_cryonet.methods.picking.labels import Labels
 from napari_cryonet.methods.picking.network import PickNet, predict
+from napari_cryonet.methods.picking.settings import APART, ApplySettings
 from napari_cryonet.methods.picking.template import moved
 from napari_cryonet.nn.augment import spread
 from napari_cryonet.nn.device import Compute
@@ -46,6 +48,10 @@ class Candidates:
     positions: Floats
     scores: Floats
     kinds: NDArray[np.intp]
+
+    def kept(self, chosen: NDArray[Any]) -> Candidates:
+        """Return some of them, by their numbers or by a mask."""
+        return Candidates(self.positions[chosen], self.scores[chosen], self.kinds[chosen])
 
     def picks(self, distances: Floats, thresholds: Sequence[float]) -> NDArray[np.intp]:
         """Return the numbers of those that are picked, the highest score first.
@@ -174,6 +180,28 @@ def score_maps(
     for own in (*scores, *ways):
         ndimage.uniform_filter(own, 3, output=own, mode="nearest")
     return Maps(scores, ways)
+
+
+def labelled_peaks(
+    network: nn.Module,
+    values: NDArray[np.float32],
+    labels: Labels,
+    passes: int,
+    compute: Compute,
+    report: Reporter,
+) -> Candidates:
+    """Score a tomogram of the training, and return its peaks as far apart as picks are.
+
+    Parameters
+    ----------
+    network, values, passes, compute, report
+        As in `score_maps`.
+    labels
+        Tell classes and sizes.
+    """
+    maps = score_maps(network, values, ApplySettings(), passes, labels.core, compute, report)
+    every = maps.candidates(labels.diameters)
+    return every.kept(every.picks(APART * labels.diameters, [0.0] * labels.classes))
 
 
 def _network(network: nn.Module) -> PickNet:

@@ -16,9 +16,9 @@ from napari_cryonet.errors import DataError
 from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
 from napari_cryonet.methods.picking.learner import PickLearner
 from napari_cryonet.methods.picking.network import PickNet, build, specification
-from napari_cryonet.methods.picking.picks import score_maps
+from napari_cryonet.methods.picking.picks import labelled_peaks
 from napari_cryonet.methods.picking.rows import Labelled, Row, checked
-from napari_cryonet.methods.picking.settings import APART, ApplySettings, TrainSettings
+from napari_cryonet.methods.picking.settings import ApplySettings, TrainSettings
 from napari_cryonet.methods.picking.template import mean_particle, side
 from napari_cryonet.methods.picking.threshold import calibrate
 from napari_cryonet.nn.device import Compute, choose
@@ -118,16 +118,11 @@ def thresholds(
     trained: list[list[float]] = [[] for _ in range(classes)]
     for source in sources:
         own = source.labels
-        maps = score_maps(
-            network, source.values, ApplySettings(), passes, own.core, compute, SilentReporter()
-        )
-        every = maps.candidates(own.diameters)
-        kept = every.picks(APART * own.diameters, [0.0] * classes)
-        positions, scores, found = every.positions[kept], every.scores[kept], every.kinds[kept]
-        gaps, nearest = KDTree(own.positions).query(positions)
-        near = gaps <= own.diameters[found] / 2
+        peaks = labelled_peaks(network, source.values, own, passes, compute, SilentReporter())
+        gaps, nearest = KDTree(own.positions).query(peaks.positions)
+        near = gaps <= own.diameters[peaks.kinds] / 2
         for kind in range(classes):
-            ours = found == kind
+            ours, scores = peaks.kinds == kind, peaks.scores
             free[kind].extend(scores[ours & ~near])
             mine = ours & near & (own.kinds[nearest] == kind)
             held = mine & own.held[nearest]
