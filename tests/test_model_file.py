@@ -1,6 +1,7 @@
 """Models in .safetensors files, their cards, and fingerprints of the data they come from."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -259,3 +260,11 @@ def test_a_fingerprint_reads_few_planes_of_a_large_file(tmp_path: Path) -> None:
 
     fingerprint(np.zeros((1000, 2, 2)).view(Counted))
     assert Counted.planes == 16
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_colleagues_can_read_a_model(tmp_path: Path) -> None:
+    path, other = tmp_path / "model.safetensors", tmp_path / "any"
+    write_model(path, Model(CARD, {"weight": np.zeros(3, np.float32)}))
+    other.write_text("as any other file", encoding="utf-8")
+    assert path.stat().st_mode == other.stat().st_mode

@@ -78,6 +78,18 @@ def test_nothing_is_done_before_everything_is_looked_at(
         assert found in result.err
 
 
+def test_the_model_that_is_shipped(cryonet: Any, halves: Halves, tmp_path: Path) -> None:
+    output = tmp_path / "o.mrc"
+    result = cryonet("noise2noise", "apply", "shipped", *halves, "--output", output, *FAST)
+    assert result.code == 0
+    assert read(output).shape == (32, 28, 30)
+    card = cryonet("noise2noise", "model", "shipped", "--json").json
+    assert "simulated data alone" in card["extra"]["description"]
+    result = cryonet("self2self", "apply", "shipped", halves[0], "--output", tmp_path / "p.mrc")
+    assert result.code == 2
+    assert "comes without a model" in result.err
+
+
 def test_model_of_another_method(cryonet: Any, halves: Halves, tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     write_model(path, Model(ModelCard(method="picking"), {"w": np.zeros(1, np.float32)}))

@@ -201,3 +201,14 @@ def test_second_interrupt_aborts(halves: Halves, tiny: Words) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "cryonet: Aborted.")
     assert not Path("m.safetensors").exists()
+
+
+def test_a_point_cloud_is_found_by_one_process(
+    cryonet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("TORCHELASTIC_RUN_ID", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    for name, value in zip(names, ("none", "0", "2", "0", "2"), strict=True):
+        monkeypatch.setenv(name, value)
+    result = cryonet("pointcloud", "train", "images.fits", "--output", "model.safetensors")
+    assert result.code == 2
+    assert "without torchrun" in result.err

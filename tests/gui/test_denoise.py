@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_cryonet
 from napari_cryonet import Volume, read
-from napari_cryonet.errors import DataError, ModelError
+from napari_cryonet.errors import DataError
 from napari_cryonet.gui.folders import models_folder, runs_folder
 from napari_cryonet.gui.jobs_panel import JobsPanel, JobView
 from napari_cryonet.gui.runner import Runner
@@ -325,31 +325,30 @@ def test_a_picker_that_is_gone_hears_nothing(model, add, qapp):
 
 
 def test_models_of_the_method_are_on_offer(dock, add_model, qtbot):
-    assert dock.models.count() == 0
-    assert not dock.apply_button.isEnabled()
-    with pytest.raises(ModelError, match="no model yet"):
-        dock.models.chosen()
+    assert dock.models.count() == 1
+    shipped = dock.models.chosen()
+    assert read_card(shipped).method == "noise2noise"
+    assert dock.apply_button.isEnabled(), "one comes with CryoNet"
     first = add_model("first")
     add_model("foreign", method="other")
     (models_folder() / "bad.safetensors").write_bytes(b"bad")
-    qtbot.waitUntil(lambda: dock.models.count() == 1)
-    assert dock.models.chosen() == first, "others may put models there: the list follows"
-    assert dock.apply_button.isEnabled()
-    second = add_model("second")
     qtbot.waitUntil(lambda: dock.models.count() == 2)
+    assert dock.models.chosen() == shipped, "others may put models there: the list follows"
+    dock.models.refresh(first)
+    second = add_model("second")
+    qtbot.waitUntil(lambda: dock.models.count() == 3)
     assert dock.models.chosen() == first, "the choice stands"
     first.unlink()
-    qtbot.waitUntil(lambda: dock.models.count() == 1)
+    qtbot.waitUntil(lambda: dock.models.count() == 2)
     assert dock.models.chosen() == second
     second.unlink()
-    qtbot.waitUntil(lambda: dock.models.count() == 0)
-    assert not dock.apply_button.isEnabled()
+    qtbot.waitUntil(lambda: dock.models.count() == 1)
+    assert dock.models.chosen() == shipped
 
 
 def test_a_model_of_another_voxel_size_is_doubted(dock, model, add_model, shown, halves):
     dock.choice.setCurrentText("Noise2Noise")
-    add_model("coarse", voxel_size=(8.0, 8.0, 8.0))
-    dock.models.refresh()
+    dock.models.refresh(add_model("coarse", voxel_size=(8.0, 8.0, 8.0)))
     dock.tabs.setCurrentIndex(1)
     assert not dock.warning.isVisible()
     layer = model.add_layer(shown(halves[0]))
@@ -391,7 +390,7 @@ def test_a_job_that_fails_says_so_in_the_dock(dock, model, add, qtbot):
     qtbot.waitUntil(lambda: dock.work.has_ended, timeout=SOON)
     (view,) = dock.findChildren(JobView)
     assert view.state.text().startswith("Failed: Two halves have the same shape; half 1 is")
-    assert dock.models.count() == 0
+    assert dock.models.count() == 1, "the one that is shipped"
     assert dock.tabs.currentIndex() == 0
 
 
@@ -489,8 +488,8 @@ def test_jobs_may_be_queued_and_each_shows_its_result(dock, model, opened, qtbot
     assert dock.work is not first
     wait_for(qtbot, dock.work)
     names = {dock.models.itemText(n) for n in range(dock.models.count())}
-    assert names == {"half 1", "half 1-2"} or len(names) == 1
-    assert {first.state, dock.work.state} <= {"done", "failed"}
+    assert names == {"half 1", "half 1-2", "Shipped: Noise2Noise"}
+    assert (first.state, dock.work.state) == ("done", "done")
     applied = [dock.apply()]
     dock.halves.first.setCurrentText("half 2")
     applied.append(dock.apply())

@@ -145,11 +145,11 @@ def test_untouched_forms_are_the_default_settings(qtbot, model, jobs):
 
 def test_models_of_the_method_in_force_are_on_offer(dock, add_model, tomogram):
     pair, alone = add_model("pair"), add_model("alone", method="self2self")
-    for parts in dock.parts.values():
-        parts.models.refresh()
+    for parts, path in zip(dock.parts.values(), (pair, alone), strict=True):
+        parts.models.refresh(path)
     assert (dock.models.count(), dock.models.path) == (1, alone)
     dock.choice.setCurrentText("Noise2Noise")
-    assert (dock.models.count(), dock.models.path) == (1, pair)
+    assert (dock.models.count(), dock.models.path) == (2, pair), "one is shipped"
     alone.unlink()
     dock.parts["self2self"].models.refresh()
     assert dock.apply_button.isEnabled(), "that of the method in force is there"
@@ -301,7 +301,7 @@ def test_a_model_that_comes_after_another_method_was_chosen_waits_in_its_list(
     wait_for(qtbot, work)
     assert work.state == "done", work.error
     assert dock.tabs.currentIndex() == 0, "the user is busy with something else"
-    assert dock.models.count() == 0
+    assert dock.models.count() == 1, "the one that is shipped"
     dock.choice.setCurrentText("auto")
     assert dock.models.currentText() == "tomogram"
 

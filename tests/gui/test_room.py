@@ -50,7 +50,7 @@ def test_one_method_says_what_it_does(room):
 
 def test_several_methods_take_turns(room, add_model):
     add_model("coarse", method="self2self", voxel_size=(8.0, 8.0, 8.0))
-    both = room("noise2noise", "self2self")
+    both = room("exploration", "self2self")
     assert both.method.summary not in said(both), "the data have to say which is in force"
     first = both.train_form
     both.look_at_model()
@@ -61,7 +61,7 @@ def test_several_methods_take_turns(room, add_model):
     assert (first.isVisible(), both.train_form.isVisible()) == (False, True)
     assert both.apply_button.isEnabled()
     assert both.warning.text() == "Too coarse."
-    both.use("noise2noise")
+    both.use("exploration")
     assert both.train_form is first
     assert first.isVisible()
     assert both.warning.text() == ""

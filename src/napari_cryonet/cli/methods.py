@@ -106,7 +106,7 @@ class Family:
         """Return the command that applies a model."""
 
         def apply(
-            model: Annotated[Path, Parameter(group=FILES)],
+            model: Path,
             /,
             *inputs: Path,
             files: ApplyFiles,
@@ -125,10 +125,14 @@ class Family:
             options
                 How to apply it.
             """
-            asked = Applying(self.method, self.inputs, model, inputs, files, options)
+            file = method.model_file(str(model))
+            asked = Applying(self.method, self.inputs, file, inputs, files, options)
             return asked.run(self.results)
 
-        kind = table.find(self.method).settings("apply")
+        method = table.find(self.method)
+        kind = method.settings("apply")
+        own = ', or "shipped" for the one that comes with CryoNet' if method.shipped else ""
+        apply.__annotations__["model"] = inputs_of(f"The model file{own}")
         apply.__annotations__["files"] = self.apply_files
         apply.__annotations__["inputs"] = inputs_of(f"What to apply it to: {self.given}")
         apply.__annotations__["options"] = options_of(kind)
@@ -143,13 +147,14 @@ class Family:
             Parameters
             ----------
             file
-                The model file.
+                The model file; "shipped" for one that comes with CryoNet.
             json
                 Print it as JSON.
             """
-            card = read_card(file)
-            Model(card, {}, file).check_method(self.method)
-            show_card(file, card, as_json=json)
+            path = table.find(self.method).model_file(str(file))
+            card = read_card(path)
+            Model(card, {}, path).check_method(self.method)
+            show_card(path, card, as_json=json)
             return DONE
 
         return model

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ from napari_cryonet.cli.console import working
 from napari_cryonet.cli.options import FILES, CommonFiles, Flag, chosen
 from napari_cryonet.cli.output import number, say_json, say_table
 from napari_cryonet.cli.pairs import Rows, read_pairs
-from napari_cryonet.cli.work import do, exit_code, inputs
+from napari_cryonet.cli.work import DONE, do, exit_code, inputs
 from napari_cryonet.errors import SettingsError
 from napari_cryonet.io.atomic import check_output
 from napari_cryonet.jobs import Job, Outcome, RunFolder
 from napari_cryonet.methods import table
+from napari_cryonet.nn.place import Place
+from napari_cryonet.reporting import Cancelled, SilentReporter
 from napari_cryonet.settings import Settings
 
 _CORRELATION = "correlation with the truth, estimated on held-out data"
@@ -111,6 +115,13 @@ class Training:
         files = self.files
         known = RunFolder.existing(files.resume) if files.resume else None
         job = self._new() if known is None else self._resumed(known)
+        place = Place.find()
+        if place.count > 1 and not table.find(self.method).shared:
+            raise SettingsError(
+                f"{self.method} is trained by one process; start it without torchrun."
+            )
+        if not place.leads:
+            return _lend(job)
         with working(quiet=files.quiet) as report:
             given = inputs(job, report)
             if known is None:
@@ -193,6 +204,18 @@ class Training:
         """Return the settings that were given."""
         kind = table.find(self.method).settings("train")
         return chosen(kind, self.files.settings, self.options)
+
+
+def _lend(job: Job) -> int:
+    """Help the process that leads a training, and write nothing.
+
+    It alone hears what the user wants and tells the others when the training is over.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    report = SilentReporter()
+    with contextlib.suppress(Cancelled):
+        do(job.updated({"output": ""}), report, given=inputs(job, report))
+    return DONE
 
 
 def _tell(outcome: Outcome, folder: RunFolder, method: str, *, as_json: bool) -> None:

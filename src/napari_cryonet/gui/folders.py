@@ -10,6 +10,9 @@ from napari_cryonet.gui.preferences import preference
 from napari_cryonet.io.model import SUFFIX
 from napari_cryonet.io.text import file_stem
 
+_promised: set[Path] = set()
+"""Names of models that queued trainings will make."""
+
 
 def data_folder() -> Path:
     """Return the folder of everything that is kept between sessions."""
@@ -30,7 +33,7 @@ def models_folder() -> Path:
 
 
 def free_name(folder: Path, stem: str) -> Path:
-    """Return the path of a model file that is not there yet.
+    """Return the path of a model file that is not there yet, and that no other training will write.
 
     Parameters
     ----------
@@ -41,7 +44,8 @@ def free_name(folder: Path, stem: str) -> Path:
     """
     plain = file_stem(stem, "model")
     path, number = folder / f"{plain}{SUFFIX}", 1
-    while path.exists():
+    while path.exists() or path in _promised:
         number += 1
         path = folder / f"{plain}-{number}{SUFFIX}"
+    _promised.add(path)
     return path

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from napari_cryonet.errors import FileProblem, ModelError
 from napari_cryonet.io.atomic import replacing
@@ -19,6 +19,12 @@ from napari_cryonet.types.model import FORMAT, Model, ModelCard
 
 SUFFIX = ".safetensors"
 _KEY = "cryonet"
+_SHIPPED = Path(__file__).parents[1] / "weights"
+
+
+def shipped(name: str) -> Path:
+    """Return the file of a model that comes with CryoNet."""
+    return _SHIPPED / f"{name}{SUFFIX}"
 
 
 def read_card(path: Path) -> ModelCard:
@@ -75,5 +81,7 @@ def write_model(path: Path, model: Model, *, overwrite: bool = False) -> None:
     """
     # safetensors writes the memory of an array as it lies, whatever its strides
     weights = {name: np.asarray(values, order="C") for name, values in model.weights.items()}
+    # its own way of writing files keeps them from everybody but their owner
+    content = save(weights, {_KEY: model.card.model_dump_json()})
     with replacing(path, overwrite=overwrite) as part:
-        save_file(weights, part, {_KEY: model.card.model_dump_json()})
+        part.write_bytes(content)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_cryonet.errors import SettingsError
+from napari_cryonet.io.model import shipped
 from napari_cryonet.settings import Settings
 
 Action = Literal["train", "apply"]
 
-_WEIGHTS = Path(__file__).parents[1] / "weights"
+_SHIPPED = ("", "shipped")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Method:
         How the name of the file of a result ends.
     shipped
         Name of the model that comes with this package; empty if there is none.
+    shared
+        Whether several processes can train one network together.
     """
 
     name: str
@@ -44,21 +47,27 @@ class Method:
     trained: bool = True
     result: str = ".mrc"
     shipped: str = ""
+    shared: bool = True
 
     @property
     def shipped_model(self) -> Path | None:
         """The file of the model that comes with this package."""
-        return _WEIGHTS / f"{self.shipped}.safetensors" if self.shipped else None
+        return shipped(self.shipped) if self.shipped else None
 
     def model_file(self, name: str) -> Path:
         """Return the file of a model: the one that is named, or the one that is shipped.
+
+        Parameters
+        ----------
+        name
+            Of the file; nothing or ``"shipped"`` for the one that comes with this package.
 
         Raises
         ------
         SettingsError
             If none is named and none is shipped.
         """
-        found = Path(name) if name else self.shipped_model
+        found = self.shipped_model if name in _SHIPPED else Path(name)
         if found is None:
             raise SettingsError(f"{self.title} comes without a model: name the file of one.")
         return found
@@ -98,6 +107,7 @@ METHODS: dict[str, Method] = {
             "Noise2Noise",
             "Learns from two halves of the data with independent noise, and removes it.",
             "napari_cryonet.methods.noise2noise",
+            shipped="denoising",
         ),
         Method(
             "self2self",
@@ -123,6 +133,7 @@ METHODS: dict[str, Method] = {
             "Reconstructs a particle in three dimensions from images of single molecules.",
             "napari_cryonet.methods.pointcloud",
             result=".csv",
+            shared=False,
         ),
         Method(
             "deconvolution",

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from napari_cryonet.errors import DeviceError, OutOfMemory
+from napari_cryonet.nn.place import Place
 
 _NARROW = ("DEFAULT", "AVX2", "NO AVX")
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -92,11 +93,13 @@ def use_threads(*, window: bool) -> int:
     Parameters
     ----------
     window
-        True leaves one physical core to the window, False uses all.
+        True leaves one physical core to the window, False uses all; processes that train one
+        network share them.
     """
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     with contextlib.suppress(AttributeError):  # not on every system
         cores = min(cores, len(os.sched_getaffinity(0)))
+    cores //= Place.find().near
     torch.set_num_threads(max(1, cores - 1 if window else cores))
     return torch.get_num_threads()
 
@@ -166,7 +169,8 @@ def release_memory(device: torch.device) -> None:
 def _best() -> str:
     """Return the name of the fastest kind of device that is there."""
     if torch.cuda.is_available():
-        return "cuda"
+        place = Place.find()
+        return f"cuda:{place.here}" if place.count > 1 else "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 

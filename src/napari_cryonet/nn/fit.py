@@ -15,12 +15,12 @@ from napari_cryonet.io import write_model
 from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.checkpoint import Checkpoints
 from napari_cryonet.nn.device import Compute
+from napari_cryonet.nn.initial import begin
 from napari_cryonet.nn.learning import Learner
 from napari_cryonet.nn.settings import Denoiser, Training
 from napari_cryonet.nn.source import AnySource, describe
 from napari_cryonet.nn.train import Loop
 from napari_cryonet.nn.unet import build
-from napari_cryonet.nn.weights import fill
 from napari_cryonet.reporting import Reporter
 from napari_cryonet.types import Model, ModelCard, Volume
 
@@ -88,7 +88,7 @@ def fit(
     resume
         Whether to go on from the checkpoint in `folder`.
     start
-        A model whose weights the training starts from; None starts from chance.
+        A model whose weights the training starts from; None starts as the settings say.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def fit(
         raise TrainingError("A training is resumed from its run folder; none was given.")
 
     def model_of(weights: dict[str, Tensor], training: dict[str, Any], **extra: Any) -> Model:
-        fields = {"training": training, "extra": card.extra | extra}
+        fields = {"training": training, "extra": {**card.extra, "start": began, **extra}}
         arrays = {name: value.numpy() for name, value in weights.items()}
         return Model(card.model_copy(update=fields), arrays)
 
@@ -110,8 +110,7 @@ def fit(
         write_model(path, model_of(weights, {"epoch": number}), overwrite=True)
 
     settings, network = learner.settings, learner.network
-    if start is not None:
-        _start_from(start, network, card, report)
+    began = begin(network, start, settings, card, report)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors") if folder else None
     on_epoch = keep_epoch if folder and settings.keep_epochs else None
     loop = Loop(learner, settings, learner.compute, report, checkpoints, on_epoch)
@@ -121,19 +120,6 @@ def fit(
     hurry = trained.summary["ended"] == "stopped"
     found = {} if measure is None else measure(network, hurry)
     return model_of(trained.weights, trained.summary, **found)
-
-
-def _start_from(start: Model, network: nn.Module, card: ModelCard, report: Reporter) -> None:
-    """Take the weights of a model, if it has the same network."""
-    start.check_method(card.method)
-    if start.card.network != card.network:
-        report.warn(
-            f"{start.path or 'The model'} has another network than the one to be trained; the "
-            f"training starts from the beginning."
-        )
-        return
-    fill(network, start)
-    report.say(f"The training starts from {start.path or 'a model'}.")
 
 
 def card_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -72,8 +72,27 @@ class Training(Computing):
         return math.inf if minutes is None else minutes
 
 
-class Denoiser(Training):
+class InitialWeights(Settings):
+    """Where the training of a network starts that has general weights.
+
+    Attributes
+    ----------
+    general_weights
+        Name of the model with the weights that come with CryoNet.
+    """
+
+    general_weights: ClassVar[str]
+
+    initial_weights: Literal["general", "random"] = setting(
+        "general",
+        "Start from the weights that come with CryoNet, learnt on simulated data, or by chance",
+    )
+
+
+class Denoiser(Training, InitialWeights):
     """Which network denoises, and on what it learns; common to all that train denoisers."""
+
+    general_weights = "denoising"
 
     rotations: Literal["auto", "rotations", "flips", "none"] = setting(
         "auto",

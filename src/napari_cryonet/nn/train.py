@@ -25,6 +25,7 @@ from napari_cryonet.nn.device import Compute, memory_errors
 from napari_cryonet.nn.learning import Learner, Revising
 from napari_cryonet.nn.schedule import learning_rate
 from napari_cryonet.nn.settings import Training
+from napari_cryonet.nn.team import Team, networks_of
 from napari_cryonet.reporting import Cancelled, Reporter
 
 _PREVIEW_SECONDS = 1.5
@@ -89,6 +90,7 @@ class Loop:
             self.compute.device.type, enabled=self.compute.dtype is torch.float16
         )
         self.state = State()
+        self.team = Team.gather(self.compute.device)
 
     @property
     def steps(self) -> int:
@@ -108,12 +110,15 @@ class Loop:
         Raises
         ------
         Cancelled
-            If the user wants nothing kept.
+            If the user wants nothing kept, or if another process leads, which keeps all.
         TrainingError
             If the loss is not finite.
         OutOfMemory
             If a step does not fit into the device's memory.
         """
+        if not self.team.place.leads:
+            self.team.lend(self.learner, self.network, self.average, self.settings.seed)
+            raise Cancelled(keep=False)
         if resume and self.checkpoints is not None:
             self.state = self.checkpoints.load(self.network, self.average, self.optimiser)
             if isinstance(self.learner, Revising) and self.state.memory:
@@ -123,6 +128,7 @@ class Loop:
             with memory_errors("a training step"):
                 reason = self._steps()
         except Cancelled as stop:
+            self.team.dismiss()
             if not stop.keep:
                 raise
             reason = "stopped"
@@ -163,6 +169,7 @@ class Loop:
             if self._patience_is_over():
                 reason = "no improvement"
                 break
+        self.team.dismiss()
         if self.state.step % self.settings.validate_every:
             self._say_step(self._validate())
         self._save()
@@ -176,6 +183,8 @@ class Loop:
             group["lr"] = rate
         torch.manual_seed(_mixed(settings.seed, state.step))
         random = np.random.default_rng((settings.seed, state.step))
+        used = networks_of(self.learner, self.network, self.average)
+        self.team.begin_step(state.step, progress, *used)
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.learner.loss(self.network, random)
@@ -186,8 +195,9 @@ class Loop:
                 f"rate than {settings.learning_rate:g}, or look for NaN in the data."
             )
         self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimiser)
+        self.team.end_step(self.network)
         if settings.clip:
-            self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.scaler.step(self.optimiser)
         self.scaler.update()

@@ -28,7 +28,9 @@ from napari_cryonet.nn.tiles import padded
 from napari_cryonet.nn.unet import depth_to_space, space_to_depth
 from napari_cryonet.reporting import Tick
 
-_CELL = 8
+CELL = 8
+"""Voxels that become channels of one."""
+
 _MOMENTUM = 0.05
 _RAREST, _COMMONEST = 1e-4, 0.1
 _KIND = "picking"
@@ -77,25 +79,33 @@ class PickNet(nn.Module):
 
     def __init__(self, width: int = 24, classes: int = 1, looks: int = 0, template: int = 1):
         super().__init__()
-        self.classes = classes
-        self.outer = _double(_CELL, width)
+        self.classes, self.width = classes, width
+        self.outer = _double(CELL, width)
         self.inner = _double(width, 2 * width)
         self.merge = _double(3 * width, width)
-        self.head = nn.Conv3d(width, _CELL * (classes + 3), 1)
+        self.head = nn.Conv3d(width, CELL * (classes + 3), 1)
         self.looks = nn.Conv3d(width, looks, 1) if looks else None
         self.register_buffer("template", torch.zeros(classes, 1, *[template] * 3))
 
     def forward(self, image: Tensor) -> Output:
         """Return what is in ``(b, 1, z, y, x)``."""
-        outer = self.outer(space_to_depth(image))
-        inner = self.inner(functional.max_pool3d(outer, 2))
-        up = functional.interpolate(inner, scale_factor=2, mode="trilinear", align_corners=False)
-        merged = self.merge(torch.cat([up, outer], 1))
+        return self.read(self.features(image))
+
+    def read(self, merged: Tensor) -> Output:
+        """Return what the heads make of features ``(b, width, z/2, y/2, x/2)``."""
         out = depth_to_space(self.head(merged))
         looks = None
         if self.looks is not None:
             looks = functional.normalize(self.looks(merged).float(), dim=1, eps=1e-4)
         return Output(out[:, : self.classes].float(), out[:, self.classes :].float(), looks)
+
+    def features(self, image: Tensor) -> Tensor:
+        """Return what all heads see, ``(b, width, z/2, y/2, x/2)``."""
+        outer = self.outer(space_to_depth(image))
+        inner = self.inner(functional.max_pool3d(outer, 2))
+        up = functional.interpolate(inner, scale_factor=2, mode="trilinear", align_corners=False)
+        merged: Tensor = self.merge(torch.cat([up, outer], 1))
+        return merged
 
     def expect(self, prior: Sequence[float]) -> None:
         """Start with the scores that are expected on average.
@@ -106,7 +116,7 @@ class PickNet(nn.Module):
             Which part of the voxels belongs to particles of each class.
         """
         with torch.no_grad():
-            bias = self.head.bias.view(_CELL, -1)  # type: ignore[union-attr]
+            bias = self.head.bias.view(CELL, -1)  # type: ignore[union-attr]
             for number, part in enumerate(prior):
                 part = min(max(part, _RAREST), _COMMONEST)
                 bias[:, number] = math.log(part / (1 - part))

@@ -28,6 +28,11 @@ class TrainSettings(Training):
     max_minutes: float | None = setting(
         1.5, "Stop training after this time; the learning rate falls towards it", unit="min", gt=0
     )
+    initial_weights: Literal["general", "random"] = setting(
+        "general",
+        "Start from the weights that come with CryoNet, learnt on simulated particles of many "
+        "kinds, at a third of the learning rate; or by chance",
+    )
     objective: Literal["nnpu", "ge", "pn"] = setting(
         "nnpu",
         "What is made of voxels without a label: nnpu holds the expected particles, ge is held to "

@@ -14,6 +14,7 @@ from torch import nn
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
+from napari_cryonet.methods.picking.general import GENERAL, begin, read_general
 from napari_cryonet.methods.picking.learner import PickLearner
 from napari_cryonet.methods.picking.network import PickNet, build, specification
 from napari_cryonet.methods.picking.picks import labelled_peaks
@@ -29,6 +30,12 @@ from napari_cryonet.types import Model, ModelCard
 _FALLBACK = 0.5
 _LOOKS = 16
 """Threshold where labels are too few to find one, and length of an embedding."""
+
+_KNOWN = "The training starts from weights that know simulated particles of many kinds."
+_UNKNOWN = "The weights that come with CryoNet are not of width {}; random ones are the start."
+_SEVERAL = "The training starts from random weights, since there are several classes."
+_GENTLY = 1 / 3
+"""What is said of the start, and how much of the learning rate is right for general weights."""
 
 
 def train(
@@ -60,7 +67,7 @@ def train(
     resume
         Whether to go on from the checkpoint in `folder`.
     start
-        A model whose weights the training starts from; None starts from chance.
+        A model whose weights the training starts from; None starts as the settings say.
 
     Raises
     ------
@@ -79,13 +86,16 @@ def train(
     judges = [prepare(row, shared, settings, report) for row in others]
     prior = np.mean([source.prior for source in sources], axis=0).tolist()
     spec, network = _network(sources, shared, settings, prior)
-    first = rows[0].volume
-    learner = PickLearner(network, sources, judges or sources, settings, compute, first)
+    gentle = start is None and _begun(network, settings, report)
+    factor = _GENTLY if gentle else 1.0
+    how = settings.model_copy(update={"learning_rate": factor * settings.learning_rate})
+    learner = PickLearner(network, sources, judges or sources, how, compute, rows[0].volume)
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
         found = thresholds(trained, sources, shared, passes, compute)
-        return {"thresholds": found, "believed": learner.believed}
+        begun = {"start": GENERAL} if gentle else {}
+        return {"thresholds": found, "believed": learner.believed, **begun}
 
     card = _card(rows, settings, spec, shared)
     if start is not None:
@@ -152,6 +162,18 @@ def _network(
         mean = mean_particle(values, places, diameter, length)
         network.template[kind, 0] = torch.from_numpy(mean)
     return spec, network
+
+
+def _begun(network: PickNet, settings: TrainSettings, report: Reporter) -> bool:
+    """Start from general weights, if they are wanted and fit; return whether."""
+    if settings.initial_weights == "random":
+        return False
+    if network.classes > 1:
+        report.say(_SEVERAL)
+        return False
+    known = begin(network, read_general())
+    report.say(_KNOWN if known else _UNKNOWN.format(settings.width))
+    return known
 
 
 def _card(
