@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,30 +76,48 @@ def test_a_network_of_another_width_stays_as_it_is(general):
     assert all(torch.equal(before[name], value) for name, value in made.state_dict().items())
 
 
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [({}, "many kinds"), ({"width": 2}, "not of width 2"), ({"initial_weights": "random"}, None)],
-    ids=str,
-)
-def test_it_is_said_where_a_training_starts(values, said):
+def briefly(classes, **values):
+    """Return the model of a single step, and what was said."""
     sample = picking_sample((24, 48, 48), seed=0, counts=(4, 0, 0), vesicle=False)
+    labels = replace(sample.particles, features={"class": np.array(classes)})
     report = RecordingReporter()
     settings = TrainSettings.load({**BRIEF, "steps": 1, "batch": 1, **values})
     with single_thread():
-        train([(sample.tomogram, sample.particles)], settings, report)
-    assert any("start" in line for line in report.said) == (said is not None)
-    assert said is None or any(said in line for line in report.said)
+        model = train([(sample.tomogram, labels)], settings, report)
+    return model, report.said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"initial_weights": "general"}, "many kinds"),
+        ({"initial_weights": "general", "width": 2}, "not of width 2"),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_it_is_said_where_a_training_starts(values, said):
+    model, lines = briefly(["one"] * 4, **values)
+    assert any("start" in line for line in lines) == (said is not None)
+    assert said is None or any(said in line for line in lines)
+    assert model.card.extra["start"] == ("picking" if said == "many kinds" else "random")
+
+
+def test_several_classes_start_from_random_weights():
+    model, lines = briefly(["one", "one", "two", "two"], initial_weights="general")
+    assert any("several classes" in line for line in lines)
+    assert model.card.extra["start"] == "random"
 
 
 def test_a_few_steps_from_general_weights_find_what_random_ones_do_not():
     seen, unseen = (
-        picking_sample((32, 96, 96), seed=seed, snr=0.05, counts=(14, 0, 2), vesicle=False)
+        picking_sample((32, 80, 80), seed=seed, snr=0.05, counts=(8, 0, 2), vesicle=False)
         for seed in (0, 1)
     )
 
     def quality(start):
-        settings = TrainSettings.load({**BRIEF, "steps": 12, "initial_weights": start})
-        rows = [(seen.tomogram, seen.particles.kept(np.arange(8)))]
+        settings = TrainSettings.load({**BRIEF, "steps": 8, "batch": 4, "initial_weights": start})
+        rows = [(seen.tomogram, seen.particles.kept(np.arange(6)))]
         with single_thread():
             model = train(rows, settings, SilentReporter())
             asked = ApplySettings(threshold=0.002, passes=1, device="cpu", precision="float32")

@@ -99,7 +99,8 @@ class KindLearner:
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return the errors on tomograms that were held out; the last weights are kept."""
         random = np.random.default_rng(0)
-        rows = [self.errors(network, self.judges, random) for _ in range(10)]
+        with torch.no_grad():
+            rows = [self.errors(network, self.judges, random) for _ in range(10)]
         return {name: float(np.mean([float(row[name]) for row in rows])) for name in rows[0]}
 
     def preview(self, network: nn.Module, region: Box) -> None:

@@ -2,13 +2,18 @@
 
 The places lie on a lattice in Å, the bands are in 1/Å, and the power of the signal is counted
 in powers of the noise. So the same molecule gives the same numbers at any voxel size, and a
-filter of the map cancels out.
+filter of the map cancels out. It is given twice: in wide windows, which have little noise, and
+with the blur of narrow ones undone, which show where the resolution jumps.
+
+References
+----------
+Richardson, J. Opt. Soc. Am. 62 (1972), doi:10.1364/JOSA.62.000055, and Lucy, Astron. J. 79 (1974),
+doi:10.1086/111605 (undoing a blur).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,47 +22,36 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_cryonet.errors import DataError
-from napari_cryonet.nn.bands import Band, Falling, window
+from napari_cryonet.methods.resolution.answers import ANSWERS, answers
+from napari_cryonet.methods.resolution.measuring import (
+    BANDS,
+    NARROW,
+    RADIUS,
+    SPACING,
+    Measuring,
+)
+from napari_cryonet.nn.bands import Falling, window
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.nn.filtering import GAUSSIAN, Filtered, frequencies
-from napari_cryonet.nn.tiles import Grid, Tile, over_tiles
-from napari_cryonet.reporting import Reporter, Tick
+from napari_cryonet.nn.filtering import GAUSSIAN
+from napari_cryonet.reporting import Reporter
 from napari_cryonet.signal.mask import Mask
 from napari_cryonet.types import Volume
 
-SPACING, RADIUS, MIDDLE = 4.0, 12.5, 5.0
-"""Å between the places, the smallest radius of the window, and a usual resolution."""
+CHANNELS, MIDDLE = 3 * len(BANDS) + ANSWERS, 5.0
+"""What the network is given at a place, and a usual resolution in Å."""
 
-_FINEST, _COARSEST = 1.9, 20.0  # Å, of the bands
-_OVERLAP = 0.42  # of half a band's width, to the next
-_WIDTH = 0.6  # half a band's width, in units of 1 / radius of the window
-_RIM = 48.0  # Å around a tile
-_SIDE = 256  # voxels of a tile, at most
-_EDGE = 0.05  # of a mask, below which there is solvent
+_INSIDE = 0.5  # of the mask, from where on a place is in the molecule
 _LITTLE = 0.25  # of a window that the molecule fills, below which the signal is not made up for
-_AWAY = 8.0  # Å from the mask to the solvent
 _THRESHOLD = 0.143
-_LEAST = 1000  # voxels of solvent that say how strong the noise is
-_SHELLS = 512
-_SOFT = 5  # voxels, of each of two boxes that soften the border of the solvent
 _SILENT = 1e-7  # of the strongest noise: a band that a filter has emptied
-_LOG = (-1.0, 2.0)
+_LOG = (-1.0, 3.0)
 """Limits of the logarithms: where the signal ends counts, not the spectrum of the molecule."""
+_UNDONE, _FAINT = 2, 0.05
+"""Steps in which the blur of the windows is undone, and the least power in them."""
 _TOP, _FLAT, _STRONGER = 5, 0.15, 1.3
 """Bands without signal, how much they may differ in logarithm, and what ratio is suspicious."""
 
-
-def _bands() -> tuple[Band, ...]:
-    """Return bands as narrow as the window around a wave of them allows."""
-    found, centre = [], 1 / _COARSEST
-    while centre < 1 / _FINEST:
-        found.append(Band(centre, _WIDTH / window(RADIUS, centre)))
-        centre += _OVERLAP * found[-1].half_width
-    return tuple(found)
-
-
-BANDS = _bands()
+Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +68,12 @@ class Field:
 
     values: NDArray[np.float32]
     axes: tuple[NDArray[np.float64], ...]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """For each band whether the map has it, ``(bands,)``."""
+        known: NDArray[np.bool_] = self.values[len(BANDS) : 2 * len(BANDS), 0, 0, 0] > 0
+        return known
 
     def at(self, data: NDArray[Any]) -> NDArray[Any]:
         """Return the values of an array ``(z, y, x)`` in the voxels nearest to the places."""
@@ -113,56 +113,92 @@ def powers(volume: Volume, mask: Mask, compute: Compute, report: Reporter) -> Fi
     Returns
     -------
     Field
-        For each band the logarithm, for each whether it is known – not beyond Nyquist and not
-        emptied by a filter –, and last the logarithm of the resolution in `MIDDLE` at which the
-        signal falls to the noise as the FSC of half maps falls to 0.143.
+        `CHANNELS` of them: for each band the logarithm in wide windows; for each whether it is
+        known – not beyond Nyquist and not emptied by a filter –; for each the logarithm with the
+        blur of the windows undone; and last the answers, logarithms of the resolution in `MIDDLE`
+        at which the signal falls to the noise as the FSC of half maps falls to 0.143.
 
     Raises
     ------
     DataError
         If there is no solvent that says how strong the noise is.
     """
-    work = _Measuring(volume, mask, compute)
-    shape, longest = volume.shape, min(volume.scale)
-    over_tiles(shape, Grid(_SIDE, math.ceil(_RIM / longest)), work.measure, compute, report)
+    work = Measuring(volume, mask, compute)
+    work.run(report)
     noise = work.noise()
     centres = np.array([band.centre for band in BANDS])
     known = (noise > _SILENT * noise.max()) & (centres <= 0.5 / max(volume.scale))
-    divisor = np.where(known, noise, 1.0).astype(np.float32)
-    share = _filled(Field(work.power, work.axes).at(mask))
-    ratio = 1 + (work.power / divisor[:, None, None, None] - 1) / share
-    logs = np.log(np.maximum(ratio, math.exp(_LOG[0]))).clip(*_LOG)
-    flags = np.broadcast_to(known[:, None, None, None], logs.shape)
-    first = _crossing(ratio, known)
-    values = np.concatenate([np.where(flags & (work.power > 0), logs, 0.0), flags, first[None]])
-    return Field(values.astype(np.float32), work.axes)
+    shape, count = work.power.shape[1:], len(BANDS)
+    field = Field(np.zeros((CHANNELS, *shape), np.float32), work.axes)
+    inside = np.asarray(field.at(mask), dtype=np.float32)
+    sharp, wide = (Falling(_THRESHOLD, torch.zeros(shape)) for _ in range(2))
+    for number in np.flatnonzero(known):
+        report.check()
+        found = _seen(work.power[number] / np.float32(noise[number]), inside, centres[number])
+        field.values[[number, 2 * count + number]] = np.log(found).clip(*_LOG)
+        field.values[count + number] = 1
+        for falling, ratio in zip((wide, sharp), found, strict=True):
+            falling.add(float(centres[number]), _correlation(ratio))
+    ends = [-torch.log(MIDDLE * falling.frequency()).numpy() for falling in (sharp, wide)]
+    field.values[-ANSWERS:] = answers(ends[0], ends[1], inside > _INSIDE)
+    return field
 
 
-def _filled(mask: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of each window that the molecule fills, ``(c, z', y', x')``.
+def _seen(level: Values, inside: Values, centre: float) -> Values:
+    """Return the power in a wide window, and with the blur of the narrow one undone, ``(2, …)``.
 
-    Near the border a window holds less signal, but the resolution is no coarser there.
+    Parameters
+    ----------
+    level
+        ``(z', y', x')`` the power in the narrow window, in powers of the noise.
+    inside
+        ``(z', y', x')`` the mask at the places. Near its border a window holds less signal, but
+        the resolution is no coarser there: it is made up for.
+    centre
+        Of the band, in 1/Å.
     """
-    sigmas = [window(RADIUS, band.centre) / (GAUSSIAN * SPACING) for band in BANDS]
-    known = {
-        sigma: ndimage.gaussian_filter(mask, sigma, mode="constant").clip(_LITTLE, 1)
-        for sigma in set(sigmas)
-    }
-    return np.stack([known[sigma] for sigma in sigmas])
+    level = np.where(level > 0, level, np.float32(1))
+    sigma = window(RADIUS, centre) / (GAUSSIAN * SPACING)
+    wide = _blurred(level, sigma * math.sqrt(1 - NARROW**2))
+    ratios = [
+        1 + (power - 1) / ndimage.gaussian_filter(inside, own, mode="constant").clip(_LITTLE, 1)
+        for power, own in ((wide, sigma), (level, NARROW * sigma))
+    ]
+    seen = np.stack(ratios).clip(_FAINT)
+    seen[1] = undone(seen[1], NARROW * sigma)
+    return seen
 
 
-def _crossing(ratio: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the logarithm of where the signal falls below what the FSC of half maps asks for.
+def undone(power: Values, sigma: float) -> Values:
+    """Return power with the blur of its window undone, in steps of Richardson and Lucy.
+
+    Parameters
+    ----------
+    power
+        ``(z', y', x')``, positive.
+    sigma
+        Of the window, in places.
+    """
+    found = power
+    for _ in range(_UNDONE):
+        found = found * _blurred(power / _blurred(found, sigma), sigma)
+    return found
+
+
+def _blurred(values: Values, sigma: float) -> Values:
+    """Return values at the places in a wider window, by `sigma` places."""
+    blurred: Values = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3.0)
+    return blurred
+
+
+def _correlation(ratio: Values) -> torch.Tensor:
+    """Return the FSC of half maps that belongs to the power of their average.
 
     A half map has twice the noise of their average, so with a signal-to-noise ratio of s there,
     the FSC is s / (2 + s).
     """
     signal = torch.from_numpy(ratio).sub(1).clamp_min(0)
-    falling = Falling(_THRESHOLD, signal[0])
-    for band, values, there in zip(BANDS, signal, known, strict=True):
-        if there:
-            falling.add(band.centre, values / (2 + values))
-    return -torch.log(MIDDLE * falling.frequency()).numpy()
+    return signal / (2 + signal)
 
 
 def noise_inside(field: Field, inside: NDArray[np.bool_]) -> Noise:
@@ -175,7 +211,7 @@ def noise_inside(field: Field, inside: NDArray[np.bool_]) -> Noise:
     inside
         ``(z', y', x')`` the places in the molecule.
     """
-    logs, known = field.values[: len(BANDS)], field.values[len(BANDS) : -1, 0, 0, 0] > 0
+    logs, known = field.values[: len(BANDS)], field.known
     curve = np.median(logs[known][:, inside], axis=1)[-_TOP:]
     ratio = math.exp(float(curve.min()))
     flat = float(curve.max() - curve.min()) < _FLAT
@@ -187,116 +223,3 @@ def noise_inside(field: Field, inside: NDArray[np.bool_]) -> Noise:
         f"solvent, and equally so: the noise is stronger inside, or the solvent was made "
         f"smoother. The resolution comes out too good. Two half maps tell it without this error.",
     )
-
-
-class _Measuring:
-    """The local power and the noise of a map, measured tile by tile."""
-
-    def __init__(self, volume: Volume, mask: Mask, compute: Compute) -> None:
-        self.volume, self.mask, self.compute = volume, mask, compute
-        self.axes = tuple(
-            _lattice(count, size) for count, size in zip(volume.shape, volume.scale, strict=True)
-        )
-        self.power = np.zeros((len(BANDS), *map(len, self.axes)), np.float32)
-        self._away = [2 * math.ceil(_AWAY / size) + 1 for size in volume.scale]
-        self._noise, self._weight, self._voxels = np.zeros(len(BANDS)), 0.0, 0
-        self._empty = _emptied(volume.data)
-
-    def measure(self, tile: Tile, tick: Tick) -> None:
-        """Measure in one tile, unless it holds no molecule."""
-        if not (self.mask[tile.write] > _EDGE).any():
-            return
-        data = np.asarray(self.volume.data[tile.read], dtype=np.float32)
-        self._add_noise(data, tile)
-        inner = [
-            (axis >= part.start) & (axis < part.stop)
-            for axis, part in zip(self.axes, tile.write, strict=True)
-        ]
-        where = [
-            torch.from_numpy((axis[own] - part.start).astype(np.float32))
-            for axis, own, part in zip(self.axes, inner, tile.read, strict=True)
-        ]
-        values = torch.from_numpy(data * _taper(tile, data.shape)).to(self.compute.device)
-        with torch.inference_mode():
-            filtered = Filtered.of([values], self.volume.scale, where)
-            for number, band in enumerate(BANDS):
-                (power,) = filtered.products(band, window(RADIUS, band.centre))
-                self.power[(number, *np.ix_(*inner))] = power.cpu().numpy()
-                tick((number + 1) / len(BANDS))
-
-    def noise(self) -> NDArray[np.float64]:
-        """Return the power of the noise in each band.
-
-        Raises
-        ------
-        DataError
-            If too little solvent was found.
-        """
-        if self._voxels < _LEAST:
-            raise DataError(
-                f"{self.volume.name} has {self._voxels} voxels of solvent that are not of one "
-                f"value, away from the molecule; {_LEAST} are needed to know how strong the noise "
-                f"is. Give the map before it was masked, in a box with solvent around the "
-                f"molecule, or a tighter mask."
-            )
-        return self._noise / self._weight
-
-    def _add_noise(self, data: NDArray[np.float32], tile: Tile) -> None:
-        """Add the power spectrum of the solvent of a tile."""
-        near = self.mask[tile.read] > _EDGE
-        free = ndimage.maximum_filter(near.astype(np.uint8), self._away) == 0
-        if self._empty is not None:
-            free &= data != self._empty
-        free = ndimage.minimum_filter(free.astype(np.uint8), 2 * _SOFT - 1) > 0
-        if not free.any():
-            return
-        self._voxels += int(free.sum())
-        weight = free.astype(np.float32)
-        for _ in range(2):
-            weight = ndimage.uniform_filter(weight, _SOFT)
-        level = float(data[free].mean())
-        solvent = torch.from_numpy((data - level) * weight).to(self.compute.device)
-        terms = torch.fft.rfftn(solvent)
-        often = torch.full((terms.shape[-1],), 2.0, device=terms.device)
-        often[0] = 1.0
-        if data.shape[-1] % 2 == 0:
-            often[-1] = 1.0
-        shape = tuple(data.shape)
-        at = frequencies(shape, shape, self.volume.scale, terms.device)
-        edge = BANDS[-1].centre + BANDS[-1].half_width
-        shell = (at * (_SHELLS / edge)).long().clamp_max(_SHELLS)
-        power = (terms.abs().square() * often).flatten() / data.size
-        sums = torch.bincount(shell.flatten(), power, _SHELLS + 1)[:_SHELLS].cpu()
-        centres = (torch.arange(_SHELLS) + 0.5) * (edge / _SHELLS)
-        self._noise += [float((sums * band.profile(centres).square()).sum()) for band in BANDS]
-        self._weight += float(np.square(weight).sum())
-
-
-def _lattice(count: int, size: float) -> NDArray[np.float64]:
-    """Return the places along an axis in voxels, as far from both of its ends."""
-    span = (count - 1) * size
-    number = int(span // SPACING) + 1
-    start = (span - (number - 1) * SPACING) / 2
-    return np.linspace(start, span - start, number) / size
-
-
-def _taper(tile: Tile, shape: Sequence[int]) -> NDArray[np.float32]:
-    """Return a weight that falls to 0 at the faces where a tile was cut out of its volume."""
-    axes = []
-    for read, write, count in zip(tile.read, tile.write, shape, strict=True):
-        low, high = (write.start - read.start) // 2, (read.stop - write.stop) // 2
-        axis = np.ones(count, np.float32)
-        if low:
-            axis[:low] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(low) + 0.5) / low)
-        if high:
-            axis[count - high :] = 0.5 + 0.5 * np.cos(np.pi * (np.arange(high) + 0.5) / high)
-        axes.append(axis)
-    z, y, x = np.ix_(*axes)
-    return z * y * x
-
-
-def _emptied(data: NDArray[np.generic]) -> np.generic | None:
-    """Return the value around a map if all of its corners have the same: it was cleared there."""
-    corners = data[np.ix_(*([0, -1] for _ in range(3)))].ravel()
-    value: np.generic = corners[0]
-    return value if (corners == value).all() else None

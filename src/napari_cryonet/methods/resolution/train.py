@@ -15,7 +15,7 @@ from napari_cryonet.errors import DataError
 from napari_cryonet.methods.resolution.data import Row, Source, divided, of_one_size, prepare
 from napari_cryonet.methods.resolution.network import build, specification
 from napari_cryonet.methods.resolution.objective import ResolutionLearner
-from napari_cryonet.methods.resolution.powers import BANDS
+from napari_cryonet.methods.resolution.powers import CHANNELS
 from napari_cryonet.methods.resolution.settings import TrainSettings
 from napari_cryonet.nn.device import choose
 from napari_cryonet.nn.fit import fit, new_card
@@ -81,7 +81,7 @@ def train(
             )
         sources, judges = _held_out(sources, settings, report)
     sources = of_one_size(sources)
-    spec = specification(settings, len(BANDS))
+    spec = specification(settings, CHANNELS)
     torch.manual_seed(settings.seed)
     network = build(spec)
     learner = ResolutionLearner(network, sources, judges, settings, compute, things[0][0])
