@@ -225,6 +225,23 @@ def test_the_gradient_is_clipped(clip):
         assert norm > 0.05
 
 
+@pytest.mark.parametrize("anchored", [True, False])
+def test_weights_decay_to_where_the_training_started(anchored):
+    learner = fresh()
+    learner.loss = lambda network, _: 0 * sum(part.sum() for part in network.parameters())
+    before = copied(learner.network)
+    loop = loop_of(learner, steps=40, weight_decay=0.5, learning_rate=0.1, schedule="constant")
+    loop = Loop(learner, loop.settings, loop.compute, loop.report, anchored=anchored)
+    with torch.no_grad():
+        for weight in learner.network.parameters():
+            weight += 1
+    loop.run()
+    for name, weight in learner.network.named_parameters():
+        start = before[name] if anchored else torch.zeros_like(before[name])
+        far = (before[name] + 1 - start).abs().max()
+        assert (weight.detach() - start).abs().max() < 0.3 * far, name
+
+
 @pytest.mark.parametrize("average", [0.0, 0.3, 0.99])
 def test_the_running_average_follows_its_formula(average):
     learner = fresh()

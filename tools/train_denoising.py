@@ -1,10 +1,10 @@
 """Train the general denoiser that comes with the package, on simulated data alone.
 
-    python tools/train_denoising.py [--maps 54] [--tomograms 36] [--steps 12000] [--output FILE]
+    python tools/train_denoising.py [--maps 54] [--tomograms 30] [--steps 10000] [--output FILE]
 
 The maps are assemblies of made-up proteins with a chance symmetry, the tomograms such proteins and
 vesicles in ice; noise of a chance strength and colour is drawn anew for every patch, and the clean
-patch has to be predicted. It takes one thread about 45 minutes; run again with the same folder of
+patch has to be predicted. It takes one thread 36 minutes; run again with the same folder of
 checkpoints, it goes on where it was interrupted.
 """
 
@@ -257,8 +257,8 @@ def main() -> None:
     """Simulate, train and write the model."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--maps", type=int, default=54)
-    options.add_argument("--tomograms", type=int, default=36)
-    options.add_argument("--steps", type=int, default=12_000)
+    options.add_argument("--tomograms", type=int, default=30)
+    options.add_argument("--steps", type=int, default=10_000)
     options.add_argument("--checkpoints", type=Path, help="a folder, to be able to go on")
     options.add_argument("--output", type=Path, default=table.find("noise2noise").shipped_model)
     arguments = options.parse_args()

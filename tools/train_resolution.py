@@ -31,7 +31,7 @@ from napari_cryonet.types import Model, Volume
 
 DESCRIPTION = (
     "Trained by tools/train_resolution.py on simulated maps alone: made-up proteins of helices, of "
-    "sheets or of both, voxels of 0.9 to 2.5 Å, atoms whose temperature factors change along one "
+    "sheets or of both, voxels of 0.9 to 2.6 Å, atoms whose temperature factors change along one "
     "axis, evenly or in a jump, and white noise. The truth is where the FSC of half maps falls to "
     "0.143. No experimental map was used; no CTF, no flexibility and no errors of alignment."
 )
@@ -75,7 +75,7 @@ def main() -> None:
 def simulated(fold: Fold | None, seed: int) -> tuple[Volume, Volume, Volume]:
     """Return a map, its true resolution and its mask; without a fold, of residues at random."""
     rng = np.random.default_rng(seed)
-    voxel = float(np.exp(rng.uniform(np.log(0.9), np.log(2.5))))
+    voxel = float(np.exp(rng.uniform(np.log(0.9), np.log(2.6))))
     length = max(110.0, 56 * voxel) * rng.uniform(1.0, 1.4)
     side = 2 * round(length / voxel / 2)
     radii = length * rng.uniform((0.26, 0.2, 0.2), (0.36, 0.32, 0.32))

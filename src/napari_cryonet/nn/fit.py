@@ -15,7 +15,7 @@ from napari_cryonet.io import write_model
 from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.checkpoint import Checkpoints
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.nn.initial import begin
+from napari_cryonet.nn.initial import RANDOM, begin
 from napari_cryonet.nn.learning import Learner
 from napari_cryonet.nn.settings import Denoiser, Training
 from napari_cryonet.nn.source import AnySource, describe
@@ -113,7 +113,8 @@ def fit(
     began = begin(network, start, settings, card, report)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors") if folder else None
     on_epoch = keep_epoch if folder and settings.keep_epochs else None
-    loop = Loop(learner, settings, learner.compute, report, checkpoints, on_epoch)
+    anchored = began != RANDOM
+    loop = Loop(learner, settings, learner.compute, report, checkpoints, on_epoch, anchored)
     trained = loop.run(resume=resume)
     network.load_state_dict(trained.weights)
     network.eval()

@@ -41,7 +41,12 @@ class Training(Computing):
         None, "Train for this many passes over the data instead of steps", ge=1, advanced=True
     )
     learning_rate: float = setting(1.5e-3, "Highest learning rate", gt=0, le=1, advanced=True)
-    weight_decay: float = setting(0.3, "Weight decay of AdamW", ge=0, advanced=True)
+    weight_decay: float = setting(
+        0.3,
+        "Weight decay of AdamW; to 0, or to the weights that the training started from",
+        ge=0,
+        advanced=True,
+    )
     schedule: Literal["cosine", "exponential", "constant"] = setting(
         "cosine", "How the learning rate falls", advanced=True
     )

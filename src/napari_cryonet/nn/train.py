@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from napari_cryonet.errors import TrainingError
 from napari_cryonet.nn.checkpoint import Checkpoints, State
+from napari_cryonet.nn.decay import Decay
 from napari_cryonet.nn.device import Compute, memory_errors
 from napari_cryonet.nn.learning import Learner, Revising
 from napari_cryonet.nn.schedule import learning_rate
@@ -66,6 +67,8 @@ class Loop:
         Where to keep what is learnt on the way; None keeps nothing on disk.
     on_epoch
         Called with the number and the weights of each epoch that ends.
+    anchored
+        Whether weights decay to those at the start, which a model has brought, instead of to 0.
     """
 
     learner: Learner
@@ -74,6 +77,7 @@ class Loop:
     report: Reporter
     checkpoints: Checkpoints | None = None
     on_epoch: Callable[[int, dict[str, Tensor]], None] | None = None
+    anchored: bool = False
     state: State = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,9 +87,10 @@ class Loop:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
             lr=self.settings.learning_rate,
-            weight_decay=self.settings.weight_decay,
+            weight_decay=0.0 if self.anchored else self.settings.weight_decay,
             fused=self.compute.device.type in ("cpu", "cuda"),
         )
+        self.decay = Decay(self.network, self.settings.weight_decay)
         self.scaler = torch.amp.GradScaler(
             self.compute.device.type, enabled=self.compute.dtype is torch.float16
         )
@@ -201,6 +206,8 @@ class Loop:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.scaler.step(self.optimiser)
         self.scaler.update()
+        if self.anchored:
+            self.decay.step(rate)
         state.step += 1
         self._update_average()
         return value, rate
