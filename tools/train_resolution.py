@@ -1,10 +1,10 @@
 """Train the resolution network that comes with the package, on simulated maps alone.
 
-    python tools/train_resolution.py [--maps 168] [--steps 1200] [--output FILE]
+    python tools/train_resolution.py [--maps 220] [--steps 2000] [--output FILE]
 
 The molecules are made up of helices, of sheets or of both; voxel size, temperature factors, noise
 and whether the resolution changes evenly or in a jump are drawn at random. The error is measured
-on molecules without any fold. It takes one thread about ten minutes.
+on molecules without any fold. It takes one thread 15 minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from napari_cryonet.types import Model, Volume
 
 DESCRIPTION = (
     "Trained by tools/train_resolution.py on simulated maps alone: made-up proteins of helices, of "
-    "sheets or of both, voxels of 0.9 to 2.6 Å, atoms whose temperature factors change along one "
+    "sheets or of both, voxels of 0.9 to 2.5 Å, atoms whose temperature factors change along one "
     "axis, evenly or in a jump, and white noise. The truth is where the FSC of half maps falls to "
     "0.143. No experimental map was used; no CTF, no flexibility and no errors of alignment."
 )
@@ -40,8 +40,8 @@ DESCRIPTION = (
 def main() -> None:
     """Simulate, train and write the model."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--maps", type=int, default=168)
-    options.add_argument("--steps", type=int, default=1200)
+    options.add_argument("--maps", type=int, default=220)
+    options.add_argument("--steps", type=int, default=2000)
     options.add_argument("--output", type=Path, default=table.find("resolution").shipped_model)
     arguments = options.parse_args()
     torch.set_num_threads(1)
@@ -75,7 +75,7 @@ def main() -> None:
 def simulated(fold: Fold | None, seed: int) -> tuple[Volume, Volume, Volume]:
     """Return a map, its true resolution and its mask; without a fold, of residues at random."""
     rng = np.random.default_rng(seed)
-    voxel = float(np.exp(rng.uniform(np.log(0.9), np.log(2.6))))
+    voxel = float(np.exp(rng.uniform(np.log(0.9), np.log(2.5))))
     length = max(110.0, 56 * voxel) * rng.uniform(1.0, 1.4)
     side = 2 * round(length / voxel / 2)
     radii = length * rng.uniform((0.26, 0.2, 0.2), (0.36, 0.32, 0.32))

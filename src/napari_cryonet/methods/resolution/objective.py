@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_cryonet.methods.resolution.data import Source
-from napari_cryonet.methods.resolution.powers import MIDDLE
 from napari_cryonet.methods.resolution.settings import TrainSettings
 from napari_cryonet.nn.augment import turns
 from napari_cryonet.nn.device import Compute
@@ -58,7 +57,7 @@ class ResolutionLearner:
         return max(1, round(known / patch))
 
     def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
-        """Return the error of one batch where it counts, in units of 5 Å."""
+        """Return the error of one batch where it counts, as a share of what is wanted."""
         drawn = [self._draw(random) for _ in range(self.settings.batch)]
         given, wanted = (
             torch.stack(part).to(self.compute.device) for part in zip(*drawn, strict=True)
@@ -66,7 +65,7 @@ class ResolutionLearner:
         with self.compute.autocast():
             out = network(given)[:, 0].float()
         known = torch.isfinite(wanted)
-        error = (out[known] - wanted[known]).abs() / MIDDLE
+        error = (out[known] / wanted[known] - 1).abs()
         mean: Tensor = error.pow(self.settings.loss_power).mean()
         return mean
 

@@ -50,7 +50,7 @@ class TrainSettings(Training, Masking):
         advanced=True,
     )
     loss_power: float = setting(
-        1.0, "Power of the error that is minimised; the original's is 2", gt=0, le=8,
+        1.0, "Power of the relative error that is minimised; the original's is 2", gt=0, le=8,
         advanced=True,
     )  # fmt: skip
     patch: int = setting(
