@@ -152,7 +152,7 @@ def test_a_description_is_that_of_the_network(sample):
     _, network = new_network(TrainSettings.load(BRIEF))
     assert network(torch.zeros(3, 1, 16, 16, 16)).shape == (3, NUMBERS)
     again = train([(sample.tomogram,)], TrainSettings.load(BRIEF), RecordingReporter())
-    assert again.card.extra == {"diameter": DIAMETER, "sign": 1}
+    assert again.card.extra == {"diameter": DIAMETER, "sign": 1, "start": "random"}
 
 
 def test_umap_lays_out_if_it_is_installed_and_is_asked_for_if_not(sample, model, monkeypatch):
