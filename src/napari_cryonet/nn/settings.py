@@ -94,7 +94,7 @@ class InitialWeights(Settings):
     )
 
 
-class Denoiser(Training, InitialWeights):
+class Denoiser(InitialWeights, Training):
     """Which network denoises, and on what it learns; common to all that train denoisers."""
 
     general_weights = "denoising"

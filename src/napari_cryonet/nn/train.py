@@ -90,7 +90,8 @@ class Loop:
             weight_decay=0.0 if self.anchored else self.settings.weight_decay,
             fused=self.compute.device.type in ("cpu", "cuda"),
         )
-        self.decay = Decay(self.network, self.settings.weight_decay)
+        strength = self.settings.weight_decay
+        self.decay = Decay(self.network, strength) if self.anchored else None
         self.scaler = torch.amp.GradScaler(
             self.compute.device.type, enabled=self.compute.dtype is torch.float16
         )
@@ -206,7 +207,7 @@ class Loop:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        if self.anchored:
+        if self.decay is not None:
             self.decay.step(rate)
         state.step += 1
         self._update_average()
