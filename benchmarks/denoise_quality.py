@@ -43,7 +43,12 @@ def main() -> None:
         sample = half_map_pair()
         halves, truth = (sample.first, sample.second), sample.truth.data
         mask = np.asarray(sample.mask.data) > KNOWN
-    settings = TrainSettings(max_minutes=arguments.minutes, seed=arguments.seed)
+    limit = {"max_minutes": arguments.minutes}
+    if arguments.steps:
+        limit = {"max_minutes": None, "steps": arguments.steps, "patience": 0}
+    settings = TrainSettings(
+        **limit, seed=arguments.seed, initial_weights=arguments.initial_weights
+    )
     started = time.monotonic()
     model = train([halves], settings, SilentReporter())
     trained = time.monotonic()
@@ -89,6 +94,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--mask", type=Path)
     options.add_argument("--mask-above", type=float, default=0.5)
     options.add_argument("--minutes", type=float, default=3.0)
+    options.add_argument("--steps", type=int, help="train for so many steps instead of minutes")
+    options.add_argument("--initial-weights", choices=("general", "random"), default="general")
     options.add_argument("--passes", type=int, default=8)
     options.add_argument("--seed", type=int, default=0)
     return options

@@ -81,7 +81,11 @@ def data(arguments: argparse.Namespace) -> tuple[Volume, Floats, tuple[Volume, V
 
 def with_halves(halves: tuple[Volume, Volume], arguments: argparse.Namespace) -> Floats:
     """Return what Noise2Noise makes of the halves."""
-    settings = n2n_settings.TrainSettings(max_minutes=arguments.minutes, seed=arguments.seed)
+    settings = n2n_settings.TrainSettings(
+        max_minutes=arguments.minutes,
+        seed=arguments.seed,
+        initial_weights=arguments.initial_weights,
+    )
     model = n2n_train.train([halves], settings, SilentReporter())
     how = n2n_settings.ApplySettings(passes=arguments.passes)
     return n2n_apply.apply(halves, model, how, SilentReporter()).volume.data
@@ -89,7 +93,12 @@ def with_halves(halves: tuple[Volume, Volume], arguments: argparse.Namespace) ->
 
 def alone(mode: str, volume: Volume, truth: Floats, arguments: argparse.Namespace) -> None:
     """Print the row of one mode, and what the uncertainty is worth."""
-    settings = TrainSettings(mode=mode, max_minutes=arguments.minutes, seed=arguments.seed)
+    settings = TrainSettings(
+        mode=mode,
+        max_minutes=arguments.minutes,
+        seed=arguments.seed,
+        initial_weights=arguments.initial_weights,
+    )
     report = RecordingReporter()
     started = time.monotonic()
     model = train([(volume,)], settings, report)
@@ -174,6 +183,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--minutes", type=float, default=5.0)
     options.add_argument("--passes", type=int, default=8)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--initial-weights", choices=("general", "random"), default="general")
     options.add_argument("--defocus", type=float, default=5.0, help="µm, for the deconvolution")
     options.add_argument("--modes", nargs="*", default=["noise2noise", *MODES[:3]])
     return options

@@ -43,6 +43,7 @@ from napari_cryonet.simulate.noise import (
     gaussian,
     rotations,
     splatted,
+    turned,
     wedge,
 )
 from napari_cryonet.types import Model
@@ -183,9 +184,7 @@ def symmetric(unit: Floats, around: int, *, dihedral: bool) -> Floats:
     copies = [unit, unit * np.array((-1, 1, -1, 1))] if dihedral else [unit]
     atoms = []
     for angle in 2 * np.pi * np.arange(around) / around:
-        cos, sin = np.cos(angle), np.sin(angle)
-        turn = np.array([(1, 0, 0), (0, cos, -sin), (0, sin, cos)])
-        atoms += [np.column_stack([copy[:, :3] @ turn.T, copy[:, 3]]) for copy in copies]
+        atoms += [np.column_stack([turned(copy, angle), copy[:, 3]]) for copy in copies]
     return np.concatenate(atoms)
 
 
@@ -291,9 +290,8 @@ def main() -> None:
         model = fit(learner, card, report, folder=folder, resume=again)
     extra = {"mixing": settings.mixing, "rotations": "flips", "description": DESCRIPTION}
     card = model.card.model_copy(update={"extra": extra})
-    weights = {name: value.astype(np.float32) for name, value in model.weights.items()}
     arguments.output.parent.mkdir(exist_ok=True)
-    write_model(arguments.output, Model(card, weights), overwrite=True)
+    write_model(arguments.output, Model(card, model.weights), overwrite=True)
     print(f"{arguments.output}: {card.training}, {time.process_time():.0f} CPU-s")
 
 

@@ -42,7 +42,7 @@ class _Places:
     output
         The model file to write; needed unless a run is resumed.
     start
-        A model of the same method to start from, instead of from chance.
+        A model of the same method to start from, instead of as the settings say.
     pairs
         A table (.csv) of the data to train on, instead of naming them.
     validation

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
+from napari_cryonet.nn.average import evaluating
 from napari_cryonet.nn.learning import Learner, Revising
 from napari_cryonet.nn.place import Place
 from napari_cryonet.reporting import SilentReporter
@@ -44,11 +45,13 @@ class Team:
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(place, device)
 
-    def begin_step(self, step: int, progress: float, *networks: nn.Module) -> None:
+    def begin_step(
+        self, step: int, progress: float, learner: Learner, network: nn.Module, average: nn.Module
+    ) -> None:
         """Tell the others which step comes, and the weights for it."""
         if self.place.count > 1:
             self._tell(float(step), progress)
-            self._share(*networks)
+            self._share(learner, network, average)
 
     def end_step(self, network: nn.Module) -> None:
         """Give the network the mean of the gradients of all processes."""
@@ -78,10 +81,10 @@ class Team:
             if step == _OVER:
                 distributed.destroy_process_group()
                 return
-            self._share(*networks_of(learner, network, average))
+            self._share(learner, network, average)
             if isinstance(learner, Revising):
-                with torch.inference_mode():
-                    learner.revise(average.eval(), progress, SilentReporter())
+                with evaluating(average):
+                    learner.revise(average, progress, SilentReporter())
             here = (seed, int(step), self.place.number)
             torch.manual_seed(int(np.random.default_rng(here).integers(1 << 62)))
             network.train()
@@ -96,18 +99,13 @@ class Team:
         first, second = note.tolist()
         return first, second
 
-    def _share(self, *networks: nn.Module) -> None:
-        """Give all processes the weights of the first."""
-        for network in networks:
-            values = list(network.state_dict().values())
+    def _share(self, learner: Learner, network: nn.Module, average: nn.Module) -> None:
+        """Give all processes the weights of the first; the average only if it is looked at."""
+        for shared in (network, average) if isinstance(learner, Revising) else (network,):
+            values = list(shared.state_dict().values())
             together = _line(values)
             distributed.broadcast(together, 0)
             _spread(together, values)
-
-
-def networks_of(learner: Learner, network: nn.Module, average: nn.Module) -> tuple[nn.Module, ...]:
-    """Return the networks that a process needs for a step."""
-    return (network, average) if isinstance(learner, Revising) else (network,)
 
 
 def _summed(gradients: Sequence[Tensor]) -> Tensor:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,13 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from napari_cryonet.errors import TrainingError
+from napari_cryonet.nn.average import copied, evaluating, follow
 from napari_cryonet.nn.checkpoint import Checkpoints, State
 from napari_cryonet.nn.decay import Decay
 from napari_cryonet.nn.device import Compute, memory_errors
 from napari_cryonet.nn.learning import Learner, Revising
 from napari_cryonet.nn.schedule import learning_rate
 from napari_cryonet.nn.settings import Training
-from napari_cryonet.nn.team import Team, networks_of
+from napari_cryonet.nn.team import Team
 from napari_cryonet.reporting import Cancelled, Reporter
 
 _PREVIEW_SECONDS = 1.5
@@ -166,7 +166,7 @@ class Loop:
                 self._say_step(metrics)
             region = self.report.wanted()
             if region is not None and (last or now - previewed >= _PREVIEW_SECONDS):
-                with _evaluating(self.average):
+                with evaluating(self.average):
                     self.report.preview(self.learner.preview(self.average, region))
                 previewed = time.monotonic()
             if now - saved >= 60 * self.settings.checkpoint_minutes:
@@ -189,8 +189,7 @@ class Loop:
             group["lr"] = rate
         torch.manual_seed(_mixed(settings.seed, state.step))
         random = np.random.default_rng((settings.seed, state.step))
-        used = networks_of(self.learner, self.network, self.average)
-        self.team.begin_step(state.step, progress, *used)
+        self.team.begin_step(state.step, progress, self.learner, self.network, self.average)
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.learner.loss(self.network, random)
@@ -210,43 +209,30 @@ class Loop:
         if self.decay is not None:
             self.decay.step(rate)
         state.step += 1
-        self._update_average()
+        follow(self.average, self.network, min(settings.average, state.step / (state.step + 9)))
         return value, rate
-
-    def _update_average(self) -> None:
-        """Move the running average of the weights towards the newest ones."""
-        step = self.state.step
-        decay = min(self.settings.average, step / (step + 9))
-        with torch.no_grad():
-            ours = [*self.average.parameters(), *self.average.buffers()]
-            news = [*self.network.parameters(), *self.network.buffers()]
-            for mean, new in zip(ours, news, strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(new, 1 - decay)
-                else:
-                    mean.copy_(new)
 
     def _revise(self, progress: float) -> None:
         """Let the learner change what it learns from."""
         if isinstance(self.learner, Revising):
-            with _evaluating(self.average):
+            with evaluating(self.average):
                 self.learner.revise(self.average, progress, self.report)
 
     def _validate(self) -> dict[str, float]:
         """Validate the averaged network and keep it if it is the best so far."""
-        with _evaluating(self.average):
+        with evaluating(self.average):
             figures = self.learner.validate(self.average)
         quality = figures.get("quality", math.nan)
         if math.isfinite(quality) and quality > self.state.quality:
             self.state.quality, self.state.best_step = quality, self.state.step
-            self.state.best = _copied(self.average)
+            self.state.best = copied(self.average)
         return figures
 
     def _end_epoch(self) -> None:
         """Hand the weights over where an epoch ends."""
         epoch, rest = divmod(self.state.step, self.learner.steps_per_epoch)
         if rest == 0 and self.on_epoch is not None:
-            self.on_epoch(epoch, _copied(self.average))
+            self.on_epoch(epoch, copied(self.average))
 
     def _say_step(self, metrics: dict[str, float]) -> None:
         """Report a step, the share of the work that is done standing for its time."""
@@ -289,20 +275,7 @@ class Loop:
         }
         if state.best is not None:
             summary |= {"quality": round(state.quality, 4), "best_step": state.best_step}
-        return Trained(state.best or _copied(self.average), summary)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Run a block in evaluation mode without touching the random state of the training."""
-    network.eval()
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        yield
-
-
-def _copied(network: nn.Module) -> dict[str, Tensor]:
-    """Return the weights as they are now, on the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+        return Trained(state.best or copied(self.average), summary)
 
 
 def _mixed(seed: int, step: int) -> int:

@@ -26,6 +26,7 @@ from napari_cryonet.simulate.noise import (
     gaussian,
     rotations,
     splatted,
+    turned,
     wedge,
 )
 from napari_cryonet.types import Points, Volume
@@ -173,10 +174,7 @@ def _rotor(rng: np.random.Generator) -> Floats:
     fold, storeys = int(rng.integers(2, 7)), int(rng.integers(1, 3))
     part = _chain(rng)[: _BEADS // (fold * storeys)]
     part = part @ rotations(1, rng)[0].T + [0.0, rng.uniform(0.5, 1.3), 0.0]
-    copies = []
-    for angle in 2 * np.pi * np.arange(fold) / fold:
-        cos, sin = np.cos(angle), np.sin(angle)
-        copies.append(part @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]).T)
+    copies = [turned(part, angle) for angle in 2 * np.pi * np.arange(fold) / fold]
     storey = np.concatenate(copies) + np.array([_STOREY, 0.0, 0.0])
     made = storey if storeys == 1 else np.concatenate([storey, storey * np.array([-1, 1, -1])])
     return made[rng.integers(0, len(made), _BEADS)]

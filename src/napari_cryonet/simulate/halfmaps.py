@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.simulate.noise import coloured, filtered, frequencies, gaussian, splatted
+from napari_cryonet.simulate.noise import (
+    coloured,
+    filtered,
+    frequencies,
+    gaussian,
+    splatted,
+    turned,
+)
 from napari_cryonet.types import Volume
 
 Floats = NDArray[np.floating[Any]]
@@ -141,7 +148,7 @@ def _density(side: int, voxel_size: float, resolution: float, rng: np.random.Gen
     s = frequencies((side,) * 3) / voxel_size
     terms: Any = 0
     for atoms, disorder in ((core, fall_off), (arm, 1.5 * fall_off)):
-        copies = [_turned(atoms, 2 * np.pi * k / _SYMMETRY) for k in range(_SYMMETRY)]
+        copies = [turned(atoms, 2 * np.pi * k / _SYMMETRY) for k in range(_SYMMETRY)]
         points = np.concatenate(copies) / voxel_size + (side - 1) / 2
         volume = splatted(points, np.tile(atoms[:, 3], _SYMMETRY), (side,) * 3)
         terms = terms + fft.rfftn(volume) * np.exp(-disorder * s * s / 4)
@@ -214,13 +221,6 @@ def _loop(start: Floats, stop: Floats, rng: np.random.Generator) -> Floats:
     path = (1 - t) ** 2 * start + 2 * t * (1 - t) * bulge + t**2 * stop
     path = path + rng.normal(0, 0.7, path.shape)
     return np.column_stack([path, np.full(count, 7.0)])
-
-
-def _turned(atoms: Floats, angle: float) -> Floats:
-    """Return the positions ``(n, 3)`` of atoms turned about the z axis."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    z, y, x = atoms[:, 0], atoms[:, 1], atoms[:, 2]
-    return np.column_stack([z, cos * y - sin * x, sin * y + cos * x])
 
 
 def _noise(shape: tuple[int, int, int], colour: Floats, rng: np.random.Generator) -> Floats:

@@ -122,6 +122,26 @@ def rotations(count: int, rng: np.random.Generator) -> Floats:
     return np.moveaxis(np.array(rows), -1, 0)
 
 
+def turned(points: Floats, angle: float) -> Floats:
+    """Return positions turned about the z axis.
+
+    Parameters
+    ----------
+    points
+        ``(n, 3 or more)`` z, y, x first.
+    angle
+        In radians.
+
+    Returns
+    -------
+    ndarray
+        ``(n, 3)``.
+    """
+    cos, sin = np.cos(angle), np.sin(angle)
+    z, y, x = points[:, 0], points[:, 1], points[:, 2]
+    return np.column_stack([z, cos * y - sin * x, sin * y + cos * x])
+
+
 def _axes(shape: Shape) -> tuple[Floats, Floats, Floats]:
     """Return the frequencies along z, y, x, ready for broadcasting."""
     z = np.fft.fftfreq(shape[0]).astype(np.float32)[:, None, None]

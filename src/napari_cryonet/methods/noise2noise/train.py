@@ -51,7 +51,7 @@ def train(
     resume
         Whether to go on from the checkpoint in `folder`.
     start
-        A model whose weights the training starts from; None starts from chance.
+        A model whose weights the training starts from; None starts as the settings say.
 
     Raises
     ------
