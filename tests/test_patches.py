@@ -33,6 +33,16 @@ def test_patches_lie_inside_and_reach_every_place(rng):
     assert len(starts) == 4 * 1 * 8
 
 
+def test_no_patch_leaves_its_region(rng):
+    within = box((2, 0, 3), (6, 8, 5))
+    centres = np.array([[2, 0, 3], [7, 7, 7], [4, 4, 4]])
+    for chosen in (None, centres):
+        sampler = Sampler((12, 8, 9), (4, 4, 4), chosen, within)
+        starts = np.array([[part.start for part in sampler.draw(rng)] for _ in range(300)])
+        assert starts.min(axis=0).tolist() == [2, 0, 3]
+        assert starts.max(axis=0).tolist() == [4, 4, 4]
+
+
 def test_every_patch_holds_one_of_the_centres(rng):
     centres = np.array([[0, 0, 0], [11, 11, 11], [5, 2, 9]])
     sampler = Sampler((12, 12, 12), (4, 5, 6), centres)

@@ -24,20 +24,25 @@ class Sampler:
         ``(z, y, x)`` of a patch, none longer than the volume.
     centres
         ``(n, 3)`` voxels of which one lies inside each patch; None draws all over.
+    within
+        The region that no patch leaves, large enough for one; None is the volume.
     """
 
     shape: tuple[int, ...]
     sides: tuple[int, ...]
     centres: NDArray[np.integer] | None = None
+    within: Box | None = None
 
     def draw(self, random: np.random.Generator) -> Box:
         """Return the box of one patch."""
-        room = np.subtract(self.shape, self.sides)
+        region = self.within or box(np.zeros(len(self.shape), int), self.shape)
+        low, high = np.array([(part.start, part.stop) for part in region]).T
+        high = high - self.sides
         if self.centres is None:
-            start = random.integers(0, room + 1)
+            start = random.integers(low, high + 1)
         else:
             centre = self.centres[random.integers(len(self.centres))]
-            start = np.clip(centre - random.integers(0, self.sides), 0, room)
+            start = np.clip(centre - random.integers(0, self.sides), low, high)
         return box(start, self.sides)
 
 

@@ -13,7 +13,7 @@ from napari_cryonet.methods.resolution.powers import Field, powers
 from napari_cryonet.methods.resolution.settings import TrainSettings
 from napari_cryonet.methods.resolution.targets import imported, is_resolution, measured
 from napari_cryonet.nn.device import Compute
-from napari_cryonet.nn.patches import Sampler, hold_out, patch_sides
+from napari_cryonet.nn.patches import Sampler, box, hold_out, patch_sides
 from napari_cryonet.nn.source import check_volume
 from napari_cryonet.reporting import PartReporter, Reporter
 from napari_cryonet.signal.halves import are_masked, average, check_halves
@@ -25,6 +25,7 @@ from napari_cryonet.types import Volume
 Row = Sequence[Volume]
 Values = NDArray[np.float32]
 
+_AROUND = 10  # places of solvent that patches may show
 _REGION = 6  # places, side of regions of a single map that are held out
 
 
@@ -48,9 +49,14 @@ class Source:
 
     @classmethod
     def of(cls, given: Values, wanted: Values, sides: tuple[int, ...]) -> Source:
-        """Return a source with patches of some sides."""
+        """Return a source with patches of some sides, which lie near to where something counts."""
         centres = np.argwhere(np.isfinite(wanted))
-        return cls(given, wanted, Sampler(wanted.shape, sides, centres))
+        low = np.maximum(centres.min(axis=0) - _AROUND, 0)
+        high = np.minimum(centres.max(axis=0) + 1 + _AROUND, wanted.shape)
+        low = np.minimum(low, np.subtract(wanted.shape, sides))
+        high = np.maximum(high, low + sides)
+        within = box(low, high - low)
+        return cls(given, wanted, Sampler(wanted.shape, sides, centres, within))
 
     def constant(self) -> float:
         """Return the mean error of the best constant, the median, in Å."""
