@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_cryonet.methods.picking.believed import LOOKS, believed
+from napari_cryonet.methods.picking.believed import LATER, LOOKS, believed
 from napari_cryonet.methods.picking.data import Source
 from napari_cryonet.methods.picking.labels import REJECTED, Labels
 from napari_cryonet.methods.picking.learner import PickLearner
@@ -113,6 +113,20 @@ def test_looks_come_at_equal_shares_of_a_training_and_only_once():
     assert made.believed == [3, 2]
     assert [len(each.labels.learnt) for each in made.taught] == [7, 6]
     assert [len(each.labels.learnt) for each in made.sources] == [4, 4]
+
+
+def test_where_all_particles_score_high_at_first_nothing_is_believed_before_the_middle():
+    made, report = learner(), RecordingReporter()
+    made.leniency = LATER
+    made.revise(made.network, 0.5, report)
+    assert made.looks == 3
+    assert made.believed == [0, 0]
+    assert not report.said
+    for progress in (0.6, 0.75, 0.9):
+        made.revise(made.network, progress, report)
+    assert made.looks == len(LATER)
+    assert len(report.said) == 3
+    assert made.believed == [3, 2]
 
 
 @pytest.mark.parametrize("values", [{"believing": False}, {"objective": "pn"}], ids=str)

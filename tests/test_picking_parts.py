@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.picking.contrast import contrast
@@ -226,8 +226,34 @@ def test_the_threshold_lies_between_background_and_particles(rng):
     assert made.recall > 0.95
 
 
-def test_without_labels_nothing_is_calibrated(rng):
-    assert calibrate(rng.random(50), np.empty(0), np.array([0.9])) is None
+@pytest.mark.parametrize("lookalikes", [0, 50])
+@pytest.mark.parametrize("held", [1, 6])
+def test_beside_a_tail_the_threshold_loses_little(rng, held, lookalikes):
+    lost, counts = [], []
+    for _ in range(15):
+        hidden, noise = rng.normal(4, 1.2, 90), -3 + rng.exponential(1 / 0.8, 250)
+        other = np.append(noise, rng.normal(1.2, 0.9, lookalikes))
+        known, trained = rng.normal(4, 1.2, held), rng.normal(5.5, 1.2, 9)
+        made = calibrate(expit(np.append(hidden, other)), expit(known), expit(trained), tail=True)
+        cuts = np.append(np.linspace(-3, 6, 200), logit(made.threshold))[:, None]
+        right, wrong = (hidden > cuts).sum(axis=1), (other > cuts).sum(axis=1)
+        quality = 2 * right / (right + wrong + len(hidden))
+        lost.append(quality.max() - quality[-1])
+        counts.append(made.particles)
+    assert np.median(lost) < 0.03
+    assert np.median(counts) == pytest.approx(90 + held + 9, rel=0.1)
+
+
+@pytest.mark.parametrize("tail", [False, True])
+def test_without_labels_nothing_is_calibrated(rng, tail):
+    assert calibrate(rng.random(50), np.empty(0), np.array([0.9]), tail=tail) is None
+
+
+@pytest.mark.parametrize("tail", [False, True])
+def test_without_peaks_the_labels_alone_say_where_to_cut(tail):
+    made = calibrate(np.empty(0), np.array([0.98]), np.full(5, 0.99), tail=tail)
+    assert 0.05 < made.threshold < 0.9
+    assert made.particles == 6
 
 
 def test_contrast_is_low_where_looks_agree_with_labels(rng):

@@ -1,10 +1,10 @@
 """Train the weights from which picking starts, on simulated tomograms alone.
 
-    python tools/train_picking.py [--tomograms 160] [--kinds 40] [--minutes 15] [--output FILE]
+    python tools/train_picking.py [--tomograms 400] [--kinds 80] [--minutes 48] [--output FILE]
 
 Each tomogram holds five to ten of the kinds of made-up particles. The network learns where
 particles are, how far away their middle is, and of which kind they are; the head for the last is
-thrown away. It takes one thread a minute to simulate, and the rest to learn.
+thrown away. It takes one thread a few minutes to simulate, and the rest to learn.
 """
 
 from __future__ import annotations
@@ -176,9 +176,9 @@ def simulated(kinds: list[Floats], seed: int) -> Crowded:
 def main() -> None:
     """Simulate, train and write the weights."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--tomograms", type=int, default=160)
-    options.add_argument("--kinds", type=int, default=40)
-    options.add_argument("--minutes", type=float, default=15)
+    options.add_argument("--tomograms", type=int, default=400)
+    options.add_argument("--kinds", type=int, default=80)
+    options.add_argument("--minutes", type=float, default=48)
     options.add_argument("--output", type=Path, default=shipped(GENERAL))
     arguments = options.parse_args()
     torch.set_num_threads(1)

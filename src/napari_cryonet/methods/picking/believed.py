@@ -12,6 +12,7 @@ Lee, *Pseudo-Label*, ICML workshop on challenges in representation learning, 201
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,13 @@ from napari_cryonet.reporting import Box, PassingReporter, Reporter
 
 Floats = NDArray[np.floating[Any]]
 
-LOOKS = (0.5, 0.4, 0.3, 0.2, 0.1, 0.1)
+Leniency = Sequence[float | None]
+
+LOOKS: Leniency = (0.5, 0.4, 0.3, 0.2, 0.1, 0.1)
 """At each look, which part of the labels may score below a peak that is believed."""
+
+LATER: Leniency = (None, None, None, 0.4, 0.3, 0.2)
+"""The same where all particles, whatever their kind, score high at first: nothing is believed."""
 
 _MOST = 4_000_000
 

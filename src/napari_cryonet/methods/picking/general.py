@@ -1,8 +1,8 @@
 """Weights that know particles in general, from which a training starts.
 
 They were learnt on simulated tomograms of many made-up kinds of particles by
-``tools/train_picking.py``. At first each class scores whatever is a particle of any kind; what
-tells its own from the others, the labels have to say.
+``tools/train_picking.py``. At first a class scores whatever is a particle of any kind, but only
+half as surely as the weights know it: what tells its own from the others, the labels have to say.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ GENERAL = "picking"
 """Name of the model with the weights."""
 
 _BODY = ("outer", "inner", "merge")
+_SURELY = 0.5  # of what the weights know, the rest is chance
 _INSIDE = 0.68  # of half the side of a mean particle: its radius
 
 
@@ -66,7 +67,7 @@ def begin(network: PickNet, model: Model) -> bool:
         for name in _BODY:
             getattr(network, name).load_state_dict(getattr(general, name).state_dict())
         for own, known in zip(_rows(network), _rows(general), strict=True):
-            own[:, : network.classes] = known[:, :1]
+            own[:, : network.classes].mul_(1 - _SURELY).add_(_SURELY * known[:, :1])
             own[:, network.classes :] = known[:, 1:]
         if dark(network.template[:, 0].numpy()):
             first: Any = network.outer[0]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_cryonet.methods.picking.believed import LOOKS, believed
+from napari_cryonet.methods.picking.believed import LOOKS, Leniency, believed
 from napari_cryonet.methods.picking.contrast import contrast
 from napari_cryonet.methods.picking.data import Source
 from napari_cryonet.methods.picking.network import Output, predict, turned_offsets
@@ -45,6 +45,8 @@ class PickLearner:
         Device and precision.
     volume
         Gives name and voxel size of previews: the first tomogram.
+    leniency
+        At which looks what is believed, as `napari_cryonet.methods.picking.believed.LOOKS`.
     """
 
     network: nn.Module
@@ -53,6 +55,7 @@ class PickLearner:
     settings: TrainSettings
     compute: Compute
     volume: Volume
+    leniency: Leniency = LOOKS
     taught: list[Source] = field(init=False)
     looks: int = field(default=0, init=False)
 
@@ -87,12 +90,16 @@ class PickLearner:
 
     def revise(self, network: nn.Module, progress: float, report: Reporter) -> None:
         """Take peaks that score like labels for labels, if a look is due."""
-        due = int(progress * (len(LOOKS) + 1))
+        due = int(progress * (len(self.leniency) + 1))
         if due <= self.looks or not self.settings.believing or self.settings.objective == "pn":
+            return
+        below = self.leniency[due - 1]
+        if below is None:
+            self.looks = due
             return
         taught = []
         for source in self.sources:
-            more = believed(network, source, LOOKS[due - 1], self.compute, report)
+            more = believed(network, source, below, self.compute, report)
             taught.append(replace(source, labels=source.labels.joined(*more)))
         self.taught, self.looks = taught, due
         report.say(f"{sum(self.believed)} peaks without a label are taken for particles.")

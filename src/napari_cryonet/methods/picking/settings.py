@@ -29,9 +29,9 @@ class TrainSettings(Training):
         1.5, "Stop training after this time; the learning rate falls towards it", unit="min", gt=0
     )
     initial_weights: Literal["general", "random"] = setting(
-        "random",
-        "Start by chance, or a single class from the weights that come with CryoNet, learnt on "
-        "simulated particles of many kinds, at a third of the learning rate",
+        "general",
+        "Start a single class from the weights that come with CryoNet, learnt on simulated "
+        "particles of many kinds, at a third of the learning rate; or by chance",
     )
     objective: Literal["nnpu", "ge", "pn"] = setting(
         "nnpu",

@@ -6,6 +6,10 @@ kept from training tell how far particles spread and about where they lie; where
 there are, and where the other two lie, follows from all peaks by expectation maximisation. The
 threshold is where the F1 that follows is highest.
 
+A training that starts from weights which know particles ends with scores of another kind: noise
+becomes rarer exponentially, look-alikes lie between it and the particles, and labels that were
+trained on score higher than others, but spread hardly less. There the three are fitted like that.
+
 References
 ----------
 Elkan and Noto, *Learning classifiers from only positive and unlabeled data*, KDD 2008.
@@ -39,6 +43,17 @@ _TRAINED = 1.0  # log-odds by which labels score higher if they were trained on
 _APART = 2.0  # log-odds at least between particles and what looks like them
 _NARROWEST = 0.5
 _ROUNDS = 200
+
+_TAIL_ODDS = -3.0
+_TAIL_MIDDLE, _TAIL_TRAINED, _TAIL_FEWEST = 4.0, 20.0, 4
+_TAIL_SPREAD, _TAIL_SPREAD_WORTH, _TAIL_SPREADS_WORTH = 1.2, 4.0, 40.0
+_TAIL_RATE, _TAIL_RATE_WORTH = 0.8, 20.0
+_TAIL_LABELS_WORTH = 5.0
+_WIDENED = 1.15
+_LOOKALIKE_SPREAD, _LOOKALIKES_APART, _LOOKALIKES_DOUBTED = 0.9, 2.4, 1.0
+_TAIL_SHARES = (0.45, 0.1, 0.45)
+"""Where a tail begins; what is usual beside it, and what that counts for, labels or peaks."""
+
 _GRID = np.linspace(logit(LOWEST), _HIGHEST_ODDS, 400)
 _COARSE = 10
 
@@ -91,7 +106,43 @@ class _Normals:
         return made
 
 
-def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration | None:
+@dataclass(frozen=True)
+class _Tail:
+    """Normal distributions of log-odds of particles and look-alikes beside a tail of noise.
+
+    Parameters
+    ----------
+    counts
+        ``(3,)`` how many peaks are particles, look-alikes and noise.
+    middles, spreads
+        ``(2,)`` where particles and look-alikes lie.
+    rate
+        At which noise becomes rarer.
+    """
+
+    counts: Floats
+    middles: Floats
+    spreads: Floats
+    rate: float
+
+    def above(self, odds: Floats) -> Floats:
+        """Return the part ``(3, n)`` of each that lies above some log-odds."""
+        normal = 1 - ndtr((odds - self.middles[:, None]) / self.spreads[:, None])
+        noise = np.exp(-self.rate * np.maximum(odds - _TAIL_ODDS, 0))
+        return np.concatenate([normal, noise[None]])
+
+    def likely(self, peaks: Floats) -> Floats:
+        """Return the densities ``(3, n)`` of each at peaks beyond the start of the tail."""
+        away = (peaks - self.middles[:, None]) / self.spreads[:, None]
+        seen = 1 - ndtr((_TAIL_ODDS - self.middles) / self.spreads)
+        scale = self.spreads * np.sqrt(2 * np.pi) * np.maximum(seen, 0.05)
+        noise = self.rate * np.exp(-self.rate * (peaks - _TAIL_ODDS))
+        return np.concatenate([np.exp(-0.5 * away**2) / scale[:, None], noise[None]])
+
+
+def calibrate(
+    unlabelled: Floats, known: Floats, trained: Floats, *, tail: bool = False
+) -> Calibration | None:
     """Find the best threshold.
 
     Parameters
@@ -102,6 +153,8 @@ def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration
         ``(m,)`` scores at labels that were kept from training.
     trained
         ``(k,)`` scores at the others, which are too high.
+    tail
+        Whether the training started from weights that know particles.
 
     Returns
     -------
@@ -111,9 +164,14 @@ def calibrate(unlabelled: Floats, known: Floats, trained: Floats) -> Calibration
     labels = len(known) + len(trained)
     if labels < _FEWEST:
         return None
-    middle, spread = _particles(_odds(known), _odds(trained))
-    peaks = _odds(unlabelled)
-    fitted = _fitted(peaks[peaks > _LOWEST_ODDS], middle, spread)
+    peaks, own, others = _odds(unlabelled), _odds(known), _odds(trained)
+    fitted: _Normals | _Tail
+    if tail:
+        middle, spread = _particles_beside_tail(own, others)
+        fitted = _beside_tail(peaks[peaks > _TAIL_ODDS], middle, spread)
+    else:
+        middle, spread = _particles(own, others)
+        fitted = _fitted(peaks[peaks > _LOWEST_ODDS], middle, spread)
     shares = fitted.above(_GRID)
     recall, count = shares[0], fitted.counts[0] + labels
     right = count * recall
@@ -136,6 +194,53 @@ def _particles(known: Floats, trained: Floats) -> tuple[float, float]:
     middle = (known.sum() + _MIDDLE_WORTH * usual) / (count + _MIDDLE_WORTH)
     squares = ((known - middle) ** 2).sum() + _SPREAD_WORTH * _USUAL_SPREAD**2
     return float(middle), float(np.sqrt(squares / (count + _SPREAD_WORTH)))
+
+
+def _particles_beside_tail(known: Floats, trained: Floats) -> tuple[float, float]:
+    """Return the same for scores with a tail; the fewer labels, the higher score the trained."""
+    usual, squares, count = _TAIL_MIDDLE, 0.0, len(known) + len(trained)
+    if len(trained):
+        usual = float(np.median(trained))
+        squares = float(((trained - usual) ** 2).sum()) * _WIDENED**2
+        usual -= _TAIL_TRAINED / max(count, _TAIL_FEWEST)
+    middle = float((known.sum() + usual) / (len(known) + 1))
+    squares += ((known - middle) ** 2).sum() + _TAIL_SPREAD_WORTH * _TAIL_SPREAD**2
+    return middle, float(np.sqrt(squares / (count + _TAIL_SPREAD_WORTH)))
+
+
+def _beside_tail(peaks: Floats, middle: float, spread: float) -> _Tail:
+    """Fit where particles and look-alikes lie, how fast noise becomes rarer, and their numbers.
+
+    Parameters
+    ----------
+    peaks
+        ``(n,)`` their log-odds.
+    middle, spread
+        Those of the particles, as the labels tell them.
+    """
+    middles = np.array([middle, middle - _LOOKALIKES_APART])
+    made = _Tail(np.zeros(3), middles, np.array([spread, _LOOKALIKE_SPREAD]), _TAIL_RATE)
+    if not len(peaks):
+        return made
+    shares = np.array(_TAIL_SHARES)
+    for _ in range(_ROUNDS):
+        likely = shares[:, None] * made.likely(peaks) + 1e-12
+        belongs = likely / likely.sum(axis=0)
+        own, others, noise = belongs
+        counts = belongs.sum(axis=1)
+        doubted = counts - np.array([0.0, min(_LOOKALIKES_DOUBTED, counts[1]), 0.0])
+        shares = np.maximum(doubted, 1e-6) / np.maximum(doubted, 1e-6).sum()
+        place = (_TAIL_LABELS_WORTH * middle + own @ peaks) / (_TAIL_LABELS_WORTH + counts[0])
+        squares = _TAIL_SPREADS_WORTH * spread**2 + own @ (peaks - place) ** 2
+        beyond = _TAIL_RATE_WORTH / _TAIL_RATE + noise @ (peaks - _TAIL_ODDS)
+        lower = min(others @ peaks / max(counts[1], 1e-6), place - _LOOKALIKES_APART)
+        made = _Tail(
+            shares * len(peaks),
+            np.array([place, lower]),
+            np.array([np.sqrt(squares / (_TAIL_SPREADS_WORTH + counts[0])), _LOOKALIKE_SPREAD]),
+            float((_TAIL_RATE_WORTH + counts[2]) / beyond),
+        )
+    return made
 
 
 def _fitted(peaks: Floats, middle: float, spread: float) -> _Normals:

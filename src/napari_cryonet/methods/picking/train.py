@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 from torch import nn
 
 from napari_cryonet.errors import DataError
+from napari_cryonet.methods.picking.believed import LATER
 from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
 from napari_cryonet.methods.picking.general import GENERAL, begin, read_general
 from napari_cryonet.methods.picking.learner import PickLearner
@@ -90,10 +91,12 @@ def train(
     factor = _GENTLY if gentle else 1.0
     how = settings.model_copy(update={"learning_rate": factor * settings.learning_rate})
     learner = PickLearner(network, sources, judges or sources, how, compute, rows[0].volume)
+    if gentle:
+        learner.leniency = LATER
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
-        found = thresholds(trained, sources, shared, passes, compute)
+        found = thresholds(trained, sources, shared, passes, compute, tail=gentle)
         begun = {"start": GENERAL} if gentle else {}
         return {"thresholds": found, "believed": learner.believed, **begun}
 
@@ -104,7 +107,13 @@ def train(
 
 
 def thresholds(
-    network: nn.Module, sources: Sequence[Source], shared: Plan, passes: int, compute: Compute
+    network: nn.Module,
+    sources: Sequence[Source],
+    shared: Plan,
+    passes: int,
+    compute: Compute,
+    *,
+    tail: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Find the best threshold of each class on the tomograms of the training.
 
@@ -121,6 +130,8 @@ def thresholds(
         Mirror images to average over, as in the application.
     compute
         Device and precision.
+    tail
+        Whether it started from weights that know particles.
     """
     classes = len(shared.classes)
     free: list[list[float]] = [[] for _ in range(classes)]
@@ -141,7 +152,7 @@ def thresholds(
     made = {}
     for kind, name in enumerate(shared.classes):
         groups = (np.array(group[kind]) for group in (free, known, trained))
-        result = calibrate(*groups)
+        result = calibrate(*groups, tail=tail)
         made[name] = {"threshold": _FALLBACK} if result is None else result.to_dict()
     return made
 
