@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 import numpy as np
 from _say import say
@@ -54,12 +53,11 @@ def one(seed: int, snr: float, count: int, arguments: argparse.Namespace) -> tup
     """Return the figures of one training."""
     seen, unseen = (picking_sample(seed=number, snr=snr) for number in (2 * seed, 2 * seed + 1))
     chosen = np.random.default_rng(seed).choice(len(seen.particles), count, replace=False)
-    limits: dict[str, Any] = {"max_minutes": arguments.minutes}
+    limits = {"max_minutes": arguments.minutes}
     if arguments.steps:
         limits = {"max_minutes": None, "steps": arguments.steps}
-    if arguments.initial_weights:
-        limits["initial_weights"] = arguments.initial_weights
-    settings = TrainSettings.load({"diameter": DIAMETER, "seed": seed, **limits})
+    start = {"initial_weights": arguments.initial_weights}
+    settings = TrainSettings.load({"diameter": DIAMETER, "seed": seed, **start, **limits})
     started = time.process_time()
     model = train([(seen.tomogram, seen.particles.kept(chosen))], settings, SilentReporter())
     seconds = time.process_time() - started
@@ -91,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--labels", type=int, nargs="+", default=[30, 10])
     options.add_argument("--minutes", type=float, default=1.0)
     options.add_argument("--steps", type=int, help="instead of minutes")
-    options.add_argument("--initial-weights", choices=("general", "random"))
+    options.add_argument("--initial-weights", choices=("general", "random"), default="general")
     return options
 
 

@@ -97,8 +97,8 @@ def fit(peaks: Floats, known: Floats, trained: Floats) -> Tail:
         belongs = likely / likely.sum(axis=0)
         own, others, noise = belongs
         counts = belongs.sum(axis=1)
-        doubted = counts - np.array([0.0, min(_DOUBTED, counts[1]), 0.0])
-        shares = np.maximum(doubted, 1e-6) / np.maximum(doubted, 1e-6).sum()
+        shares = np.maximum(counts - (0.0, _DOUBTED, 0.0), 1e-6)
+        shares /= shares.sum()
         place = (_LABELS_WORTH * middle + own @ peaks) / (_LABELS_WORTH + counts[0])
         squares = _SPREAD_KEPT * spread**2 + own @ (peaks - place) ** 2
         beyond = _RATE_WORTH / _USUAL_RATE + noise @ (peaks - _START)

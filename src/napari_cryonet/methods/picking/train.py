@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from torch import nn
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.picking.believed import LATER
+from napari_cryonet.methods.picking.believed import LATER, LOOKS
 from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
 from napari_cryonet.methods.picking.general import GENERAL, begin, read_general
 from napari_cryonet.methods.picking.learner import PickLearner
@@ -90,9 +90,10 @@ def train(
     gentle = start is None and _begun(network, settings, report)
     factor = _GENTLY if gentle else 1.0
     how = settings.model_copy(update={"learning_rate": factor * settings.learning_rate})
-    learner = PickLearner(network, sources, judges or sources, how, compute, rows[0].volume)
-    if gentle:
-        learner.leniency = LATER
+    leniency = LATER if gentle else LOOKS
+    learner = PickLearner(
+        network, sources, judges or sources, how, compute, rows[0].volume, leniency
+    )
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
