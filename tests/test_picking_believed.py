@@ -117,7 +117,7 @@ def test_looks_come_at_equal_shares_of_a_training_and_only_once():
 
 def test_where_all_particles_score_high_at_first_nothing_is_believed_before_the_middle():
     made, report = learner(), RecordingReporter()
-    made.leniency = LATER
+    made.knowing = True
     made.revise(made.network, 0.5, report)
     assert made.looks == 3
     assert made.believed == [0, 0]

@@ -1,6 +1,7 @@
 """Train the general denoiser that comes with the package, on simulated data alone.
 
-    python tools/train_denoising.py [--maps 54] [--tomograms 30] [--steps 10000] [--output FILE]
+    python tools/train_denoising.py [--maps 54] [--tomograms 30] [--steps 10000] [--width 16]
+        [--output FILE]
 
 The maps are assemblies of made-up proteins with a chance symmetry, the tomograms such proteins and
 vesicles in ice; noise of a chance strength and colour is drawn anew for every patch, and the clean
@@ -30,6 +31,7 @@ from napari_cryonet.cli.console import working
 from napari_cryonet.io import write_model
 from napari_cryonet.methods import table
 from napari_cryonet.methods.noise2noise.settings import TrainSettings
+from napari_cryonet.nn.architecture import NARROW
 from napari_cryonet.nn.augment import Group, turns
 from napari_cryonet.nn.device import Compute, choose
 from napari_cryonet.nn.fit import fit, new_card, new_network
@@ -258,6 +260,7 @@ def main() -> None:
     options.add_argument("--maps", type=int, default=54)
     options.add_argument("--tomograms", type=int, default=30)
     options.add_argument("--steps", type=int, default=10_000)
+    options.add_argument("--width", type=int, default=NARROW)
     options.add_argument("--checkpoints", type=Path, help="a folder, to be able to go on")
     options.add_argument("--output", type=Path, default=table.find("noise2noise").shipped_model)
     arguments = options.parse_args()
@@ -268,13 +271,16 @@ def main() -> None:
         device="cpu",
         precision="float32",
         initial_weights="random",
-        width=16,
+        width=arguments.width,
         learning_rate=2e-3,
         weight_decay=0.01,
         average=0.995,
         patience=0,
         validate_every=250,
     )
+    folder = arguments.checkpoints
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     volumes = [assembly(number) for number in range(arguments.maps)]
     volumes += [ice(number) for number in range(arguments.tomograms)]
     random = np.random.default_rng(0)
@@ -284,7 +290,6 @@ def main() -> None:
     spec, network = new_network(settings, compute)
     learner = CleanLearner(network, volumes, judges, settings, compute)
     card = new_card("noise2noise", settings, spec, (), normalisation={"kind": "standard"})
-    folder = arguments.checkpoints
     with working(quiet=False) as report:
         again = folder is not None and (folder / "checkpoint.safetensors").is_file()
         model = fit(learner, card, report, folder=folder, resume=again)

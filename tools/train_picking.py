@@ -26,7 +26,6 @@ from torch.nn import functional
 from napari_cryonet.cli.console import working
 from napari_cryonet.io import write_model
 from napari_cryonet.io.model import shipped
-from napari_cryonet.methods.picking.general import GENERAL
 from napari_cryonet.methods.picking.labels import Labels
 from napari_cryonet.methods.picking.network import PickNet, build, specification, turned_offsets
 from napari_cryonet.methods.picking.settings import TrainSettings
@@ -179,7 +178,7 @@ def main() -> None:
     options.add_argument("--tomograms", type=int, default=400)
     options.add_argument("--kinds", type=int, default=80)
     options.add_argument("--minutes", type=float, default=48)
-    options.add_argument("--output", type=Path, default=shipped(GENERAL))
+    options.add_argument("--output", type=Path, default=shipped(TrainSettings.general_weights))
     arguments = options.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

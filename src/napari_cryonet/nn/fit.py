@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from napari_cryonet.nn.architecture import specification
 from napari_cryonet.nn.checkpoint import Checkpoints
 from napari_cryonet.nn.device import Compute
 from napari_cryonet.nn.initial import RANDOM, begin
-from napari_cryonet.nn.learning import Learner
+from napari_cryonet.nn.learning import Fitted
 from napari_cryonet.nn.settings import Denoiser, Training
 from napari_cryonet.nn.source import AnySource, describe
 from napari_cryonet.nn.train import Loop
@@ -26,24 +26,6 @@ from napari_cryonet.types import Model, ModelCard, Volume
 
 Measure = Callable[[nn.Module, bool], dict[str, Any]]
 """Measures on training data what the card is to say; the less the better if in a hurry."""
-
-
-class Fitted(Learner, Protocol):
-    """A learner that knows how and where it is trained.
-
-    Attributes
-    ----------
-    settings
-        How.
-    compute
-        Where.
-    """
-
-    @property
-    def settings(self) -> Training: ...  # noqa: D102
-
-    @property
-    def compute(self) -> Compute: ...  # noqa: D102
 
 
 def new_network(settings: Denoiser, compute: Compute) -> tuple[dict[str, Any], nn.Module]:
@@ -109,8 +91,8 @@ def fit(
         path = _epoch_path(folder, number)
         write_model(path, model_of(weights, {"epoch": number}), overwrite=True)
 
+    began = begin(learner, start, card, report)
     settings, network = learner.settings, learner.network
-    began = begin(network, start, settings, card, report)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors") if folder else None
     on_epoch = keep_epoch if folder and settings.keep_epochs else None
     anchored = began != RANDOM

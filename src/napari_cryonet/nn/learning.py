@@ -7,7 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor, nn
 
+from napari_cryonet.nn.device import Compute
+from napari_cryonet.nn.settings import Training
 from napari_cryonet.reporting import Box, Reporter
+from napari_cryonet.types import Model
 
 
 class Learner(Protocol):
@@ -27,6 +30,32 @@ class Learner(Protocol):
 
     def preview(self, network: nn.Module, region: Box) -> Any:
         """Return what the network makes of a region now."""
+
+
+class Fitted(Learner, Protocol):
+    """A learner that knows how and where it is trained.
+
+    Attributes
+    ----------
+    settings
+        How.
+    compute
+        Where.
+    """
+
+    @property
+    def settings(self) -> Training: ...  # noqa: D102
+
+    @property
+    def compute(self) -> Compute: ...  # noqa: D102
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """A learner that takes over weights in a way of its own."""
+
+    def adopt(self, model: Model, *, general: bool) -> str | None:
+        """Start from the weights of a model, be they general ones; return why not, if so."""
 
 
 @runtime_checkable

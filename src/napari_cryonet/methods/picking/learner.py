@@ -10,21 +10,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_cryonet.methods.picking.believed import LOOKS, Leniency, believed
+from napari_cryonet.methods.picking.believed import LATER, LOOKS, believed
 from napari_cryonet.methods.picking.contrast import contrast
 from napari_cryonet.methods.picking.data import Source
-from napari_cryonet.methods.picking.network import Output, predict, turned_offsets
+from napari_cryonet.methods.picking.network import Output, as_picker, predict, turned_offsets
 from napari_cryonet.methods.picking.objective import Batch, risk, sharpness
 from napari_cryonet.methods.picking.settings import TrainSettings
+from napari_cryonet.methods.picking.start import take_general, take_trained
 from napari_cryonet.nn.augment import Turn, turns
 from napari_cryonet.nn.device import Compute
 from napari_cryonet.reporting import Box, Reporter
-from napari_cryonet.types import Volume
+from napari_cryonet.types import Model, Volume
 
 _JUDGED, _FEWEST_JUDGED = 16, 5
 """Labels of a tomogram to judge with, and how few of all say too little to judge at all."""
 
 _OFFSETS = 1.0
+_GENTLY = 1 / 3  # of the learning rate, for weights that know particles
+
+KNOWING = "knows_particles"
+"""Under which the card says that a network has learnt from weights that know particles."""
 
 
 @dataclass
@@ -45,8 +50,6 @@ class PickLearner:
         Device and precision.
     volume
         Gives name and voxel size of previews: the first tomogram.
-    leniency
-        At which looks what is believed, as `napari_cryonet.methods.picking.believed.LOOKS`.
     """
 
     network: nn.Module
@@ -55,13 +58,23 @@ class PickLearner:
     settings: TrainSettings
     compute: Compute
     volume: Volume
-    leniency: Leniency = LOOKS
+    knowing: bool = field(default=False, init=False)
     taught: list[Source] = field(init=False)
     looks: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Begin with the labels alone."""
         self.taught = list(self.sources)
+
+    def adopt(self, model: Model, *, general: bool) -> str | None:
+        """Start from the weights of a model, gently if they know particles of many kinds."""
+        take = take_general if general else take_trained
+        why_not = take(as_picker(self.network), model)
+        if why_not is None and (general or model.card.extra.get(KNOWING, False)):
+            self.knowing = True
+            rate = _GENTLY * self.settings.learning_rate
+            self.settings = self.settings.model_copy(update={"learning_rate": rate})
+        return why_not
 
     @property
     def steps_per_epoch(self) -> int:
@@ -90,10 +103,11 @@ class PickLearner:
 
     def revise(self, network: nn.Module, progress: float, report: Reporter) -> None:
         """Take peaks that score like labels for labels, if a look is due."""
-        due = int(progress * (len(self.leniency) + 1))
+        leniency = LATER if self.knowing else LOOKS
+        due = int(progress * (len(leniency) + 1))
         if due <= self.looks or not self.settings.believing or self.settings.objective == "pn":
             return
-        below = self.leniency[due - 1]
+        below = leniency[due - 1]
         if below is None:
             self.looks = due
             return

@@ -143,6 +143,12 @@ def build(spec: dict[str, Any]) -> PickNet:
     return network.to(memory_format=torch.channels_last_3d)  # type: ignore[no-any-return, call-overload]
 
 
+def as_picker(network: nn.Module) -> PickNet:
+    """Return a network that picks as what it is."""
+    assert isinstance(network, PickNet)  # noqa: S101 - the only kind that a model of picking has
+    return network
+
+
 def specification(width: int, classes: int, looks: int, template: int) -> dict[str, Any]:
     """Return what `build` needs; see `PickNet`."""
     return {

@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch import nn
 
 from napari_cryonet.methods.picking.labels import Labels
-from napari_cryonet.methods.picking.network import PickNet, predict
+from napari_cryonet.methods.picking.network import as_picker, predict
 from napari_cryonet.methods.picking.settings import APART, ApplySettings
 from napari_cryonet.methods.picking.template import moved
 from napari_cryonet.nn.augment import spread
@@ -129,7 +129,7 @@ def refined(
         ``(classes,)`` of the particles, in voxels.
     """
     positions = candidates.positions.copy()
-    for kind, template in enumerate(_network(network).template[:, 0].cpu().numpy()):
+    for kind, template in enumerate(as_picker(network).template[:, 0].cpu().numpy()):
         own = candidates.kinds == kind
         positions[own] = moved(positions[own], values, template, diameters[kind])
     return replace(candidates, positions=positions)
@@ -163,7 +163,7 @@ def score_maps(
     report
         Is told of the progress, and asked whether to stop.
     """
-    picker = _network(network)
+    picker = as_picker(network)
     scores = np.empty((picker.classes, *values.shape), np.float32)
     ways = np.empty((3, *values.shape), np.float32)
     margin = picker.reach if settings.margin is None else settings.margin
@@ -202,9 +202,3 @@ def labelled_peaks(
     maps = score_maps(network, values, ApplySettings(), passes, labels.core, compute, report)
     every = maps.candidates(labels.diameters)
     return every.kept(every.picks(APART * labels.diameters, [0.0] * labels.classes))
-
-
-def _network(network: nn.Module) -> PickNet:
-    """Return a network that picks as what it is."""
-    assert isinstance(network, PickNet)  # noqa: S101 - the only kind that a model of picking has
-    return network

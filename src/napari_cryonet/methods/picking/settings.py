@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_cryonet.nn.settings import Inference, Training
+from napari_cryonet.nn.settings import Inference, InitialWeights, Training
 from napari_cryonet.settings import setting
 
 APART = 0.65
@@ -14,8 +14,10 @@ BACKGROUND, COMPLETE, IGNORE = 1, 2, 3
 """What painted regions mean: surely no particle; every particle labelled; not to be looked at."""
 
 
-class TrainSettings(Training):
+class TrainSettings(InitialWeights, Training):
     """How a picking network is trained."""
+
+    general_weights = "picking"
 
     diameter: float | None = setting(
         None, "Diameter of the particles; none: twice the labels' radius", unit="Å", gt=0
@@ -27,11 +29,6 @@ class TrainSettings(Training):
     )
     max_minutes: float | None = setting(
         1.5, "Stop training after this time; the learning rate falls towards it", unit="min", gt=0
-    )
-    initial_weights: Literal["general", "random"] = setting(
-        "general",
-        "Start a single class from the weights that come with CryoNet, learnt on simulated "
-        "particles of many kinds, at a third of the learning rate; or by chance",
     )
     objective: Literal["nnpu", "ge", "pn"] = setting(
         "nnpu",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ from scipy.spatial import KDTree
 from torch import nn
 
 from napari_cryonet.errors import DataError
-from napari_cryonet.methods.picking.believed import LATER, LOOKS
 from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
-from napari_cryonet.methods.picking.general import GENERAL, begin, read_general
-from napari_cryonet.methods.picking.learner import PickLearner
+from napari_cryonet.methods.picking.learner import KNOWING, PickLearner
 from napari_cryonet.methods.picking.network import PickNet, build, specification
 from napari_cryonet.methods.picking.picks import labelled_peaks
 from napari_cryonet.methods.picking.rows import Labelled, Row, checked
@@ -31,12 +28,6 @@ from napari_cryonet.types import Model, ModelCard
 _FALLBACK = 0.5
 _LOOKS = 16
 """Threshold where labels are too few to find one, and length of an embedding."""
-
-_KNOWN = "The training starts from weights that know simulated particles of many kinds."
-_UNKNOWN = "The weights that come with CryoNet are not of width {}; random ones are the start."
-_SEVERAL = "The training starts from random weights, since there are several classes."
-_GENTLY = 1 / 3
-"""What is said of the start, and how much of the learning rate is right for general weights."""
 
 
 def train(
@@ -87,23 +78,15 @@ def train(
     judges = [prepare(row, shared, settings, report) for row in others]
     prior = np.mean([source.prior for source in sources], axis=0).tolist()
     spec, network = _network(sources, shared, settings, prior)
-    gentle = start is None and _begun(network, settings, report)
-    factor = _GENTLY if gentle else 1.0
-    how = settings.model_copy(update={"learning_rate": factor * settings.learning_rate})
-    leniency = LATER if gentle else LOOKS
-    learner = PickLearner(
-        network, sources, judges or sources, how, compute, rows[0].volume, leniency
-    )
+    learner = PickLearner(network, sources, judges or sources, settings, compute, rows[0].volume)
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
-        found = thresholds(trained, sources, shared, passes, compute, tail=gentle)
-        begun = {"start": GENERAL} if gentle else {}
-        return {"thresholds": found, "believed": learner.believed, **begun}
+        tail = learner.knowing
+        found = thresholds(trained, sources, shared, passes, compute, tail=tail)
+        return {"thresholds": found, "believed": learner.believed, KNOWING: tail}
 
     card = _card(rows, settings, spec, shared)
-    if start is not None:
-        start = replace(start, weights={**start.weights, "template": network.template.numpy()})
     return fit(learner, card, report, measure, folder=folder, resume=resume, start=start)
 
 
@@ -174,18 +157,6 @@ def _network(
         mean = mean_particle(values, places, diameter, length)
         network.template[kind, 0] = torch.from_numpy(mean)
     return spec, network
-
-
-def _begun(network: PickNet, settings: TrainSettings, report: Reporter) -> bool:
-    """Start from general weights, if they are wanted and fit; return whether."""
-    if settings.initial_weights == "random":
-        return False
-    if network.classes > 1:
-        report.say(_SEVERAL)
-        return False
-    known = begin(network, read_general())
-    report.say(_KNOWN if known else _UNKNOWN.format(settings.width))
-    return known
 
 
 def _card(

@@ -1,6 +1,6 @@
-"""Weights that know particles in general, from which a training starts.
+"""How a training starts from weights that know particles in general, or from another model.
 
-They were learnt on simulated tomograms of many made-up kinds of particles by
+The general weights were learnt on simulated tomograms of many made-up kinds of particles by
 ``tools/train_picking.py``. At first a class scores whatever is a particle of any kind, but only
 half as surely as the weights know it: what tells its own from the others, the labels have to say.
 """
@@ -13,46 +13,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_cryonet.io import read_model
-from napari_cryonet.io.model import shipped
 from napari_cryonet.methods.picking.network import CELL, PickNet, build
+from napari_cryonet.nn.initial import OTHER
 from napari_cryonet.nn.weights import fill
 from napari_cryonet.types import Model
-
-GENERAL = "picking"
-"""Name of the model with the weights."""
 
 _BODY = ("outer", "inner", "merge")
 _SURELY = 0.5  # of what the weights know, the rest is chance
 _INSIDE = 0.68  # of half the side of a mean particle: its radius
 
 
-def read_general() -> Model:
-    """Read the weights that come with the package.
-
-    Raises
-    ------
-    FileProblem, ModelError
-        If the file is missing or damaged.
-    """
-    return read_model(shipped(GENERAL))
-
-
-def begin(network: PickNet, model: Model) -> bool:
-    """Let a network start from general weights, if it has their width.
+def take_general(network: PickNet, model: Model) -> str | None:
+    """Let a network start from general weights, if it has one class and their width.
 
     Parameters
     ----------
     network
-        Holds the mean particle of each class already. Where particles are darker than what is
-        around them, the weights are taken with the other sign of grey values.
+        Holds the mean particle already. Where particles are darker than what is around them, the
+        weights are taken with the other sign of grey values.
     model
         The general weights.
 
     Returns
     -------
-    bool
-        Whether it starts from them.
+    str or None
+        Why it does not start from them.
 
     Raises
     ------
@@ -61,18 +46,52 @@ def begin(network: PickNet, model: Model) -> bool:
     """
     general = build(model.card.network)
     fill(general, model)
+    if network.classes > 1:
+        return "there are several classes"
     if general.width != network.width:
-        return False
+        return OTHER
     with torch.no_grad():
         for name in _BODY:
             getattr(network, name).load_state_dict(getattr(general, name).state_dict())
         for own, known in zip(_rows(network), _rows(general), strict=True):
-            own[:, : network.classes].mul_(1 - _SURELY).add_(_SURELY * known[:, :1])
-            own[:, network.classes :] = known[:, 1:]
+            own[:, :1].mul_(1 - _SURELY).add_(_SURELY * known[:, :1])
+            own[:, 1:] = known[:, 1:]
         if dark(network.template[:, 0].numpy()):
             first: Any = network.outer[0]
             first.weight.neg_()
-    return True
+    return None
+
+
+def take_trained(network: PickNet, model: Model) -> str | None:
+    """Let a network start from a model of picking, but for the mean particle, which is its own.
+
+    Parameters
+    ----------
+    network
+        Holds the mean particle of each class already.
+    model
+        One that was trained on labels.
+
+    Returns
+    -------
+    str or None
+        Why it does not start from it.
+
+    Raises
+    ------
+    ModelError
+        If the weights do not fit the network of their card.
+    """
+    trained = build(model.card.network)
+    fill(trained, model)
+    weights, own = trained.state_dict(), network.state_dict()
+    weights["template"] = own["template"]
+    if {name: values.shape for name, values in weights.items()} != {
+        name: values.shape for name, values in own.items()
+    }:
+        return OTHER
+    network.load_state_dict(weights)
+    return None
 
 
 def dark(template: np.ndarray[Any, Any]) -> bool:
