@@ -128,3 +128,20 @@ def test_without_room_the_size_is_set(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_bytes(b"header")
     reserve(path, 1 << 20)
     assert path.read_bytes() == b"header" + bytes((1 << 20) - 6)
+
+
+def together(path: Path) -> None:
+    """Write a file that another program writes as well, and ends earlier."""
+    with replacing(path) as part:
+        part.write_text("second")
+        path.write_text("first")
+
+
+def test_what_another_program_wrote_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrc"
+    said = r"another program meanwhile; this one's is in .*a-2\.mrc"
+    with pytest.raises(OutputExists, match=said):
+        together(path)
+    assert path.read_text() == "first"
+    assert (tmp_path / "a-2.mrc").read_text() == "second"
+    assert len(list(tmp_path.iterdir())) == 2

@@ -19,9 +19,13 @@ CPU = torch.device("cpu")
 def machine(monkeypatch):
     """Return a function that pretends which accelerators are there."""
 
-    def pretend(*, cuda: bool = False, mps: bool = False) -> None:
+    def pretend(
+        *, cuda: bool = False, mps: bool = False, native: bool = True, pools: bool = True
+    ) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(device, "_pools_on_mps", lambda: pools)
 
     return pretend
 
@@ -32,6 +36,7 @@ def machine(monkeypatch):
         ({"cuda": True, "mps": True}, "cuda"),
         ({"cuda": True}, "cuda"),
         ({"mps": True}, "mps"),
+        ({"mps": True, "pools": False}, "cpu"),
         ({}, "cpu"),
     ],
 )
@@ -58,8 +63,22 @@ def test_auto_precision_on_an_accelerator_is_known(machine, monkeypatch):
     monkeypatch.setattr(device, "bfloat16_is_faster", lambda: pytest.fail("needless"))
     machine(cuda=True)
     assert choose().dtype == torch.bfloat16
+    machine(cuda=True, native=False)
+    assert choose().dtype is None
     machine(mps=True)
     assert choose().dtype is None
+
+
+def test_volumes_are_pooled_on_apple_gpus_only_if_there_is_one():
+    assert device._pools_on_mps() == torch.backends.mps.is_available()
+
+
+@pytest.mark.parametrize("asked", ["auto", "cuda"])
+def test_each_process_of_a_team_takes_a_card_of_its_own(machine, monkeypatch, asked):
+    machine(cuda=True)
+    monkeypatch.setattr(device.Place, "find", lambda: device.Place(1, 2, 1, 2))
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: torch.tensor([0.0]))
+    assert choose(asked, "float32").device == torch.device("cuda:1")
 
 
 @pytest.mark.parametrize("name", ["banana", "", "cuda:99", "meta"])

@@ -319,6 +319,24 @@ def test_an_output_that_is_there_is_seen_before_the_work(
     assert output.read_text() == "precious"
 
 
+def test_further_parts_that_are_there_are_seen_before_the_work(
+    files: Files, tmp_path: Path
+) -> None:
+    (tmp_path / "made_uncertainty.mrc").write_text("precious")
+    output = str(tmp_path / "made.mrc")
+    fields = {"method": "self2self", "action": "apply", "output": output, "model": "/no/model"}
+    for settings, error in (({"uncertainty": True}, OutputExists), ({}, FileProblem)):
+        with pytest.raises(error) as caught:
+            run(files.job(**fields, settings=settings), SilentReporter())
+        assert ("made_uncertainty.mrc already exists" in str(caught.value)) == bool(settings)
+
+
+def test_the_shipped_model_is_no_file_of_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_text('action = "apply"\nmodel = "shipped"\ninputs = [["a.mrc"]]\n')
+    assert Job.read(path).model == "shipped"
+
+
 def test_data_that_are_given_need_no_files(files: Files) -> None:
     first, second = (read(path) for path in (files.first, files.second))
     job = files.job(inputs=[["layer: one", "layer: two"]], validation=[["layer: two", "x"]])

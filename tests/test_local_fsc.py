@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_scale_offset_order_and_voxel_size(small: GradedHalfMaps, way: Any) -> N
     )
     found, _ = measured(larger, way=way, radius=25.0)
     assert np.nanmax(np.abs(found / plain - 2)) < 0.01
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("factor", [1e-10, 1e9])
+def test_grey_values_may_be_very_small_or_large(
+    small: GradedHalfMaps, way: Any, factor: float
+) -> None:
+    plain, _ = measured(small, way=way)
+    one, two = (half.changed(half.data * factor, "") for half in (small.first, small.second))
+    found, _ = measured(replace(small, first=one, second=two), way=way)
+    assert np.nanmax(np.abs(found - plain)) < 0.01
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -546,6 +546,20 @@ def test_create_takes_all_its_room_on_the_disk_at_once(tmp_path: Path) -> None:
         assert part.stat().st_blocks * 512 >= 64**3 * 4
 
 
+def test_writing_can_be_stopped(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        mrc.write(tmp_path / "a.mrc", Volume(numbers("f4")), report=RecordingReporter(stop_after=0))
+    volume = Volume(np.ones((3, 4, 5), np.float32))
+    with (
+        pytest.raises(Cancelled),
+        mrc.create(  # while it is compressed
+            tmp_path / "a.mrc.gz", volume, "f4", report=RecordingReporter(stop_after=0)
+        ) as out,
+    ):
+        out[...] = volume.data
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.mrc", "a.mrc.gz"])
 @pytest.mark.parametrize("error", [ValueError("stopped"), Cancelled(), KeyboardInterrupt()])
 def test_interrupted_writing_changes_nothing(
@@ -566,14 +580,14 @@ def test_a_full_disk_is_reported_and_changes_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     path = file(tmp_path, b"precious", name)
-    monkeypatch.setattr(mrc.shutil if name.endswith("gz") else mrc, _FULL[name], full)
+    monkeypatch.setattr(gzip.GzipFile if name.endswith("gz") else mrc, _FULL[name], full)
     with pytest.raises(FileProblem, match=rf"Cannot write .*{name}: No space left on device"):
         mrc.write(path, Volume(numbers()), overwrite=True)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
 
 
-_FULL = {"a.mrc": "reserve", "a.mrc.gz": "copyfileobj"}
+_FULL = {"a.mrc": "reserve", "a.mrc.gz": "write"}
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -265,6 +265,14 @@ def test_what_cannot_be_picked_is_refused(brief):
         apply([volume], bare, apply_settings(), SilentReporter())
 
 
+def test_a_tomogram_of_a_few_planes_is_refused():
+    whole = sample(0)
+    thin = whole.tomogram.changed(whole.tomogram.data[:3], "Cut.")
+    labels = replace(whole.particles, positions=whole.particles.positions * [0, 1, 1])
+    with pytest.raises(DataError, match="voxels thick where a particle has 10 across; 4 are"):
+        train([(thin, labels)], TrainSettings.load(BRIEF), SilentReporter())
+
+
 def test_coarse_voxels_are_warned_of(brief):
     volume = replace(sample(0).tomogram, voxel_size=(40.0, 40.0, 40.0))
     report = RecordingReporter()

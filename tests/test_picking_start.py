@@ -116,14 +116,13 @@ def test_it_is_said_where_a_training_starts(values, classes, said):
     assert said is None or any(said in line for line in lines)
     known = said == "starts from the general weights"
     assert model.card.extra["start"] == ("picking" if known else "random")
-    assert model.card.extra["knows_particles"] == known
 
 
-def test_a_training_that_goes_on_keeps_the_weights_and_that_they_know_particles(general):
+def test_a_training_that_goes_on_keeps_the_weights():
     first, _ = briefly(["one"] * 4, learning_rate=1e-9)
     model, lines = briefly(["one"] * 4, learning_rate=1e-9, start=first)
     assert any("starts from the given model" in line for line in lines)
-    assert model.card.extra["knows_particles"]
+    assert model.card.extra["start"] == "model"
     assert np.allclose(model.weights["head.weight"], first.weights["head.weight"], atol=1e-6)
 
 

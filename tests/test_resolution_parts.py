@@ -7,14 +7,20 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from napari_cryonet import Volume
 from napari_cryonet.errors import DataError, FileProblem, FormatError, OutputExists
 from napari_cryonet.io.fragments import read_fragments, write_fragments
+from napari_cryonet.methods.resolution import targets
+from napari_cryonet.methods.resolution.data import prepare
 from napari_cryonet.methods.resolution.settings import TrainSettings
-from napari_cryonet.methods.resolution.targets import imported, is_resolution
+from napari_cryonet.methods.resolution.targets import imported, is_resolution, measured
+from napari_cryonet.nn.device import choose
+from napari_cryonet.reporting import SilentReporter
 from napari_cryonet.signal.resolution_score import score_resolution
 from napari_cryonet.simulate.folds import protein
+from phantom import one_thread  # noqa: F401
 
 
 def row(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Volume, Volume]:
@@ -133,3 +139,32 @@ def test_a_made_up_protein_is_as_dense_as_a_protein(fold, rng: np.random.Generat
     assert np.abs(atoms[:, :3].mean(0)).max() < 1
     assert np.linalg.norm(atoms[:, :3], axis=1).max() < 45
     assert set(np.unique(atoms[:, 3])) == {6.0, 7.0, 8.0}
+
+
+# ------------------------------------------------------------------ what half maps tell
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_where_the_fsc_does_not_tell_only_the_neighbours_are_unknown(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(*_: object) -> torch.Tensor:
+        frequency = torch.full((10, 10, 10), 0.2)
+        frequency[4, 4, 4] = 0.5  # Nyquist, so that it may be finer
+        return frequency
+
+    monkeypatch.setattr(targets, "by_filtering", found)
+    half = Volume(rng.standard_normal((19, 19, 19)).astype(np.float32), (1.0,) * 3)
+    wanted = measured(half, half, 0.143, choose("cpu", "float32"), lambda _: None)
+    unknown = np.argwhere(np.isnan(wanted))
+    assert (unknown.min(axis=0).tolist(), unknown.max(axis=0).tolist()) == ([7] * 3, [9] * 3)
+    assert len(unknown) == 27
+    assert np.allclose(wanted[np.isfinite(wanted)], 5.0, rtol=1e-5)
+
+
+def test_fragments_that_do_not_fit_into_the_original_network(rng: np.random.Generator) -> None:
+    maps = Volume(rng.random((2, 24, 24, 24), dtype=np.float32), (1.0,) * 3, name="set")
+    wanted = Volume(np.full((2, 24, 24, 24), 4, np.float32), (1.0,) * 3)
+    settings = TrainSettings(network="original")
+    with pytest.raises(DataError, match=r"24 × 24 × 24 voxels; .* multiples of 16"):
+        prepare((maps, wanted), settings, None, choose("cpu", "float32"), SilentReporter())

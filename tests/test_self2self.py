@@ -304,6 +304,7 @@ def test_data_of_another_voxel_size_are_resampled_there_and_back(tiny):
     assert into.std() > 0
     assert volume.voxel_size == others["uncertainty"].voxel_size == tiny.voxel_size
     assert others["uncertainty"].shape == (24, 24, 24)
+    assert others["uncertainty"].data.min() >= 0
 
 
 # ---------------------------------------------------------------------- stop and go on

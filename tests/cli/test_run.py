@@ -66,6 +66,11 @@ def test_folder_and_resume(cryonet: Any, halves: Halves, tmp_path: Path) -> None
     assert cryonet("run", folder.path, "--quiet").code == 0
     assert read_card(folder.path / "model.safetensors").training["steps"] == 2
     assert cryonet("run", folder.path, "--quiet").code == 2
+    marker = folder.ended()
+    assert marker is not None
+    assert marker["state"] == "done", "what was refused leaves the marker"
+    assert cryonet("run", folder.path, "--quiet", "--overwrite").code == 0
+    assert not folder.job().overwrite, "once is not always"
     longer = folder.job().updated({"settings": {"steps": 4}})
     folder.job_file.write_text(longer.text(), encoding="utf-8")
     result = cryonet("run", folder.path, "--resume")

@@ -168,3 +168,85 @@ def test_tables_with_any_separator(separator: str, tmp_path: Path) -> None:
     assert found.positions.tolist() == [[1, 2, 3]]
     assert list(found.features["score"]) == [0.5]
     assert list(found.features["name"]) == ["a"]
+
+
+def test_an_imod_model_that_was_saved_flipped_is_turned_back(tmp_path: Path) -> None:
+    plain, flipped = tmp_path / "plain.mod", tmp_path / "flipped.mod"
+    place = Points(np.array([[30.0, 199.5, 99.5]]), volume_shape=(60, 400, 300))
+    write(plain, place)
+    data = bytearray(plain.read_bytes())
+    start = data.index(b"CONT") + 20
+    for first in (8 + 128 + 4, start + 4):  # ymax and zmax of the model, y and z of the point
+        y, z = data[first : first + 4], data[first + 4 : first + 8]
+        data[first : first + 8] = z + y
+    flags = struct.unpack_from(">I", data, 8 + 128 + 16)[0]
+    struct.pack_into(">I", data, 8 + 128 + 16, flags | 1 << 16)
+    flipped.write_bytes(data)
+    one, two = opened(plain), opened(flipped)
+    assert_allclose(two.positions, one.positions)
+    assert two.volume_shape == one.volume_shape == (60, 400, 300)
+    assert any("exchanged" in note for note in two.notes)
+    assert not any("exchanged" in note for note in one.notes)
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "x,y,z,class,session,group,large,p\n1,2,3,1_1,20240305_001,007,99999999999999999999,.5\n"
+        "4,5,6,11,2024_0305001,008,1,1e-3\n"
+    )
+    features = opened(tmp_path / "a.csv").features
+    assert features["class"].tolist() == ["1_1", "11"]
+    assert features["session"].tolist() == ["20240305_001", "2024_0305001"]
+    assert features["group"].tolist() == ["007", "008"]
+    assert features["large"].tolist() == [1e20, 1.0]
+    assert features["p"].tolist() == [0.5, 1e-3]
+
+
+def test_names_of_groups_stay_names_in_star_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.star"
+    path.write_text(
+        "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnCoordinateZ #3\n"
+        "_rlnGroupName #4\n1 2 3 0012\n4 5 6 2024_01\n"
+    )
+    assert opened(path).features["rlnGroupName"].tolist() == ["0012", "2024_01"]
+
+
+def test_small_scores_survive_a_star_file(tmp_path: Path) -> None:
+    scores = np.array([4e-7, 1e-7, 0.5])
+    picks = Points(np.arange(9.0).reshape(3, 3), {"score": scores}, (10.0,) * 3,
+                   volume_shape=(50, 60, 70))  # fmt: skip
+    write(tmp_path / "a.star", picks)
+    found = opened(tmp_path / "a.star", voxel_size=10, volume_shape=(50, 60, 70))
+    assert_allclose(found.features["score"], scores, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.mod", "a.json", "a.em", "a.tbl"])
+def test_gaps_and_text_in_columns_do_not_hinder_writing(name: str, tmp_path: Path) -> None:
+    picks = Points(
+        np.arange(9.0).reshape(3, 3),
+        {
+            "radius": np.array([50.0, np.nan, 50.0]),
+            "particle": np.array(["one", "two", "three"]),
+            "tdrot": np.array(["one", "two", "three"]),
+        },
+        (10.0,) * 3,
+        volume="TS_01",
+        volume_shape=(50, 60, 70),
+    )
+    known = {"voxel_size": 10, "binning": 1, "volume_shape": (50, 60, 70)}
+    write(tmp_path / name, picks, settings=CoordinateSettings(**known))
+    assert_allclose(opened(tmp_path / name, **known).positions, picks.positions, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("instances", "written"), [(["a", "b"], [0, 0]), ([1.0, np.nan], [1, 0])], ids=str
+)
+def test_copick_numbers_what_has_numbers(
+    instances: list[Any], written: list[int], tmp_path: Path
+) -> None:
+    picks = Points(np.ones((2, 3)), {"instance_id": np.array(instances)}, (10.0,) * 3)
+    settings = CoordinateSettings(format="copick")
+    lost = write(tmp_path / "a.json", picks, settings=settings)
+    found = json.loads((tmp_path / "a.json").read_text())["points"]
+    assert [point["instance_id"] for point in found] == written
+    assert any("instance_id" in sentence for sentence in lost) == isinstance(instances[0], str)

@@ -196,6 +196,15 @@ def test_a_choice_is_told(picker, add, qtbot):
             box.setCurrentText(name)
 
 
+def test_another_scale_of_a_layer_is_told(qtbot, picker, model, add):
+    layer = add("one")
+    with qtbot.waitSignal(picker.changed, timeout=1000):
+        layer.scale = (9, 9, 9)
+    model.layers.remove(layer)
+    with qtbot.assertNotEmitted(picker.changed):
+        layer.scale = (8, 8, 8)
+
+
 def test_rows_are_what_a_job_needs(picker, add):
     one, two = add("half 1", scale=(2, 2, 2)), add("half 2", scale=(2, 2, 2))
     rows, given = picker.rows(training=True)

@@ -172,3 +172,13 @@ def test_the_voxel_size_is_set_for_all_selected_layers(viewer, monkeypatch):
     viewer.layers.selection = set(viewer.layers)
     ask_voxel_size(viewer)
     assert [to_thing(layer).voxel_size for layer in viewer.layers] == [(3.5,) * 3] * 2
+
+
+def test_the_present_voxel_size_is_offered_in_angstroms(viewer, monkeypatch):
+    monkeypatch.setattr(QInputDialog, "getDouble", staticmethod(lambda *given: (given[3], True)))
+    images = viewer.add_image(np.zeros((4, 5, 6)), scale=(1, 6.25, 6.25), units=["nm"] * 3)
+    plain = viewer.add_image(np.zeros((4, 5, 6)), scale=(2, 2, 2))
+    for layer, size in ((images, 62.5), (plain, 2.0)):
+        viewer.layers.selection = {layer}
+        ask_voxel_size(viewer)
+        assert to_thing(layer).voxel_size[-1] == pytest.approx(size)

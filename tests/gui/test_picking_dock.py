@@ -15,15 +15,17 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 import napari_cryonet
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.folders import runs_folder
 from napari_cryonet.gui.picking.curating import Found
-from napari_cryonet.gui.picking.labelled import Labelled
+from napari_cryonet.gui.picking.labelled import inputs
 from napari_cryonet.gui.picking.table import ACCEPTED, MANUAL, REJECTED, UNREVIEWED
 from napari_cryonet.gui.runner import Runner
 from napari_cryonet.gui.widgets.picking import PickingWidget
+from napari_cryonet.gui.widgets.pointcloud import PointCloudWidget
 from napari_cryonet.io import CoordinateSettings, coordinates
 from napari_cryonet.jobs import RunFolder
 from napari_cryonet.signal.curation import Cut
@@ -74,10 +76,8 @@ def found(dock: PickingWidget, tomogram: Any) -> Found:
         "radius": np.full(10, 20.0),
     }
     candidates = Points(places, columns, VOXEL, "tomogram", volume_shape=SHAPE)
-    volume = dock.data.tomogram.volume()
     estimates = {name: {"threshold": 0.5, "particles": 10, "curve": CURVE} for name in "ab"}
-    row = Labelled(volume, None)
-    made = Found(row, candidates, 40.0, Cut({"a": 0.5, "b": 0.5}, 26.0), estimates)
+    made = Found(dock.data.chosen(), candidates, 40.0, Cut({"a": 0.5, "b": 0.5}, 26.0), estimates)
     dock.curating.begin(made)
     return made
 
@@ -134,7 +134,7 @@ def test_new_labels_take_the_space_of_the_tomogram(dock, model, tomogram):
     second.add((4, 5, 6))
     row = dock.labelled()
     assert row.labels.positions.tolist() == [[1, 2, 3], [4, 5, 6]]
-    assert row.labels.features["class"].tolist() == ["ribosome", "ribosome [1]"]
+    assert row.labels.features["class"].tolist() == ["ribosome", "ribosome"]
     assert row.labels.features["status"].tolist() == [ACCEPTED] * 2
 
 
@@ -190,17 +190,45 @@ def test_regions_are_painted_in_the_space_of_the_tomogram(dock, model, tomogram)
 
 def test_tomograms_are_kept_to_train_on(dock, model, tomogram, shown):
     dock.train_form.widgets["diameter"].value = "180"
-    model.add_points(np.full((2, 3), 110.0), name="labels")
+    labels = model.add_points(np.full((2, 3), 110.0), name="labels")
     dock.data.add_button.click()
     assert dock.data.others.item(0).text() == "tomogram: 2 labels"
     model.add_layer(shown(Volume(np.zeros(SHAPE, "f4"), VOXEL, name="second")))
     dock.data.tomogram.setCurrentText("second")
-    names = [row.volume.name for row in dock.data.rows(dock.labelled())]
-    assert names == ["second", "tomogram"]
+    assert dock.data.ticked() == [], "they are labels of the first tomogram alone"
+    others = model.add_points(np.full((3, 3), 100.0), name="labels")
+    rows = dock.data.rows(dock.labelled())
+    assert [(row.volume.name, len(row.labels)) for row in rows] == [("second", 3), ("tomogram", 2)]
+    assert {name for row in rows for name in row.labels.features["class"]} == {"labels"}
+    dock.data.add_button.click()
     dock.data.tomogram.setCurrentText("tomogram")
-    assert len(dock.data.rows(dock.labelled())) == 1, "it is not taken twice"
-    dock.data.others.itemDoubleClicked.emit(dock.data.others.item(0))
+    assert dock.data.ticked() == [labels], "what was ticked is ticked again"
+    rows = dock.data.rows(dock.labelled())
+    assert [(row.volume.name, len(row.labels)) for row in rows] == [("tomogram", 2), ("second", 3)]
+    tomogram.name = "renamed"
+    assert len(dock.data.rows(dock.labelled())) == 2, "it is not taken twice"
+    assert others in model.layers
+    for _ in range(2):
+        dock.data.others.itemDoubleClicked.emit(dock.data.others.item(0))
     assert not dock.data.others.isVisible()
+
+
+def test_two_tomograms_of_one_name_are_two(dock, model, tomogram, shown):
+    dock.train_form.widgets["diameter"].value = "180"
+    model.add_points(np.full((2, 3), 110.0), name="labels")
+    dock.data.add_button.click()
+    other = model.add_layer(shown(Volume(np.ones(SHAPE, "f4"), VOXEL, ORIGIN, name="tomogram")))
+    model.layers.remove(tomogram)
+    other.name = "tomogram"
+    model.add_points(np.full((3, 3), 110.0), name="labels")
+    dock.data.add_button.click()
+    texts = [dock.data.others.item(row).text() for row in range(2)]
+    assert texts == ["tomogram: 2 labels", "tomogram (2): 3 labels"]
+    names, given = inputs(dock.data.rows(dock.labelled()))
+    assert len(names) == 2
+    assert len(given) == 4
+    assert given["layer: tomogram"].data.max() == 1
+    assert given["layer: tomogram (2)"].data.max() == 0
 
 
 def test_an_alt_click_on_the_plane_is_a_label(dock, model, tomogram):
@@ -225,6 +253,79 @@ def test_an_alt_click_on_the_plane_is_a_label(dock, model, tomogram):
     assert len(labels.data) == 1
     dock.hide()
     assert callback not in model.mouse_drag_callbacks
+
+
+def test_keys_go_to_the_dock_whose_tab_is_in_front(qtbot, model, jobs, dock, found):
+    window, frames = QMainWindow(), []
+    sorting = PointCloudWidget(model, jobs)
+    qtbot.addWidget(sorting)
+    for widget in (dock, sorting):
+        frame = QDockWidget()
+        frame.setWidget(widget)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, frame)
+        frames.append(frame)
+    window.tabifyDockWidget(*frames)
+    qtbot.addWidget(window)
+    window.show()
+
+    def served() -> set[Any]:
+        """Return which boxes the keys belong to."""
+        return {action.__self__ for action in model.keymap.values()}
+
+    boxes = [dock.curating.review, sorting.data]
+    for number in (0, 1, 0):
+        frames[number].raise_()
+        box = boxes[number]
+        qtbot.waitUntil(lambda box=box: served() == {box}, timeout=5000)
+    for frame, widget in zip(frames, (dock, sorting), strict=True):
+        frame.close()
+        widget.setParent(None)
+    assert not model.keymap
+
+
+# ------------------------------------------------------------------ whose picks they are
+
+
+def test_what_was_said_stays_with_a_tomogram_that_is_renamed(dock, found, tomogram):
+    dock.curating.view.step(1)
+    dock.curating.view.decide(ACCEPTED)
+    tomogram.name = "renamed"
+    assert len(dock.curating.decided()) == 1
+    dock.curating.begin(replace(found, row=dock.data.chosen()))
+    assert len(dock.curating.decided()) == 1
+
+
+@pytest.mark.parametrize("what", ["another layer of the same name", "another voxel size"])
+def test_what_was_said_goes_to_no_other_tomogram(dock, model, found, tomogram, shown, what):
+    dock.curating.view.step(1)
+    dock.curating.view.decide(ACCEPTED)
+    before = dock.curating.view.layer
+    if what == "another voxel size":
+        tomogram.scale = (20, 20, 20)
+    else:
+        model.layers.remove(tomogram)
+        model.add_layer(shown(Volume(np.ones(SHAPE, "f4"), VOXEL, ORIGIN, name="tomogram")))
+    assert dock.curating.decided() is None
+    dock.curating.begin(replace(found, row=dock.data.chosen()))
+    assert not len(dock.curating.decided())
+    assert dock.curating.view.layer is not before
+
+
+def test_picks_of_a_tomogram_that_is_gone_do_not_come_back(dock, model, found, shown):
+    model.layers.clear()
+    model.add_layer(shown(Volume(np.ones(SHAPE, "f4"), VOXEL, name="other")))
+    dock.curating.filter.changed.emit()
+    assert [layer.name for layer in model.layers] == ["other"]
+
+
+def test_a_pick_that_is_dragged_and_accepted_at_once_is_where_it_was_dragged_to(dock, found):
+    view = dock.curating.view
+    view.step(1)
+    index = view.current
+    place = view.layer.data[index] + [1.0, 2.0, 3.0]
+    view.layer.data[index] = place
+    view.decide(ACCEPTED)
+    assert (dock.curating.decided().positions == place).all(axis=1).any()
 
 
 # ------------------------------------------------------------------ filter

@@ -9,6 +9,8 @@ import pytest
 
 from napari_cryonet.gui import plots
 from napari_cryonet.gui.plots import FscPlot, TrainingPlot
+from napari_cryonet.gui.work import Work
+from napari_cryonet.jobs import Outcome
 
 
 @pytest.fixture
@@ -52,6 +54,20 @@ def test_a_new_training_begins_anew(training):
     assert points(training._loss) == points(training._quality) == []
     training.add({"step": 7, "loss": 2.0})
     assert points(training._loss) == [(7, 2.0)]
+
+
+def test_the_curves_are_those_of_the_training_that_is_under_way(training):
+    first, second, third = (Work(name, lambda _: Outcome()) for name in "abc")
+    training.follow(first)
+    first.stepped.emit(1.0, 2.0, {"step": 1, "loss": 4.0})
+    training.follow(second)  # which waits
+    first.stepped.emit(2.0, 2.0, {"step": 2, "loss": 4.0})
+    assert points(training._loss) == [(1, 4.0), (2, 4.0)]
+    second.stepped.emit(1.0, 2.0, {"step": 1, "loss": 3.0})
+    assert points(training._loss) == [(1, 3.0)]
+    second.state = "done"
+    training.follow(third)
+    assert points(training._loss) == []
 
 
 def test_a_long_training_keeps_a_bounded_curve_from_its_first_to_its_last_step(training, qtbot):

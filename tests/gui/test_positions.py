@@ -257,7 +257,19 @@ def test_clicks_are_saved_in_the_voxels_of_the_open_volume(tmp_path, opened):
 def test_points_that_lie_nowhere_stay_as_they_are(picks):
     far = replace(picks, positions=POSITIONS + 1000)
     assert in_place(far, {}, [OPEN]) is far
-    assert in_place(picks, {"translate": ORIGIN}, [OPEN]).positions == pytest.approx(POSITIONS)
+    layer = {"translate": ORIGIN, "scale": (VOXEL,) * 3, "units": ("angstrom",) * 3}
+    assert in_place(picks, layer, [OPEN]).positions == pytest.approx(POSITIONS)
+
+
+def test_points_in_nanometres_are_saved_where_they_lie(tmp_path, opened):
+    opened.append(OPEN)
+    place = np.array(ORIGIN) / 10 + 0.3
+    clicked = PointsLayer(
+        (POSITIONS * VOXEL + ORIGIN) / 10 - place, ndim=3, units=("nm",) * 3, translate=place
+    )
+    found = read(saved(clicked, tmp_path / "a.csv"))
+    assert isinstance(found, Points)
+    assert found.positions == pytest.approx(POSITIONS, abs=1e-3)
 
 
 def test_a_cloud_is_not_saved_as_picks(tmp_path, opened):

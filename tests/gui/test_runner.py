@@ -221,6 +221,7 @@ def test_a_job_is_stopped_in_the_middle(follow, wait, do, keep, state):
 def test_a_job_that_waits_is_taken_away_at_once(follow, wait, keep):
     first, never = Endless(), Endless()
     running, waiting, after = follow(first), follow(never), follow(nothing)
+    gone = weakref.ref(never)
     waiting.work.stop(keep=keep)
     assert waiting.work.state == "discarded", "nobody has to wait for the job before it"
     assert waiting.ends == 1
@@ -229,6 +230,9 @@ def test_a_job_that_waits_is_taken_away_at_once(follow, wait, keep):
     wait(running, after)
     assert (waiting.work.state, waiting.ends, never.steps) == ("discarded", 1, 0)
     assert after.work.state == "done"
+    del never
+    gc.collect()
+    assert gone() is None, "what it was given is free"
 
 
 def test_discarding_may_follow_stopping_but_not_the_other_way_round(follow, wait):

@@ -107,6 +107,8 @@ def test_what_cannot_be_saved_is_refused(tmp_path):
         save(Image(np.zeros(SHAPE)), tmp_path / "a.fits")
     with pytest.raises(FormatError, match="65535"):
         save(Labels(np.full(SHAPE, 70000)), tmp_path / "a.mrc")
+    with pytest.raises(FormatError, match="from -1 to 300"):
+        save(Labels(np.array([[[-1, 300]]])), tmp_path / "a.mrc")
     with pytest.raises(FileProblem, match="does not exist"):
         save(Image(np.zeros(SHAPE)), tmp_path / "no" / "a.mrc")
     assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -450,6 +451,25 @@ def test_the_index_keeps_what_people_add(folder: Path) -> None:
     assert {pair.others["remark"] for pair in kept.pairs} == {"good, seen"}
     assert [pair.correlation for pair in kept.pairs if pair.correlation is None] == []
     assert index.read_text(encoding="utf-8").splitlines()[0] == f"{first},remark"
+
+
+def test_the_index_keeps_pairs_that_are_away(folder: Path) -> None:
+    library, _ = measured(folder)
+    (folder / "a").rename(folder / ".away")
+    Library(folder).note(())
+    (folder / ".away").rename(folder / "a")
+    back = {pair.key: pair.correlation for pair in Library(folder).pairs}
+    assert back == pytest.approx({pair.key: pair.correlation for pair in library.pairs}, rel=1e-5)
+
+
+def test_two_open_libraries_do_not_undo_each_other(folder: Path) -> None:
+    early, late = Library(folder), Library(folder)
+    one, two = late.pairs[:2]
+    late.note([replace(one, correlation=0.9)])
+    early.note([replace(two, title="Enzyme")])
+    found = {pair.key: pair for pair in Library(folder).pairs}
+    assert found[one.key].correlation == 0.9
+    assert found[two.key].title == "Enzyme"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def convert(
             thing = read(source, report)
             if asked.voxel_size is not None:
                 thing = resized(thing, asked.voxel_size)
-            lost = write(target, thing, overwrite=overwrite)
+            lost = write(target, thing, overwrite=overwrite, report=report)
     say_table({"written": target, "note": "\n".join(lost)})
     return DONE
 

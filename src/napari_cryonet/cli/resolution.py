@@ -18,7 +18,7 @@ from napari_cryonet.cli.work import DONE, do, inputs
 from napari_cryonet.errors import FileProblem, SettingsError
 from napari_cryonet.io import read_volume
 from napari_cryonet.io.atomic import check_output
-from napari_cryonet.io.chimerax import colour_limits, write_coloured
+from napari_cryonet.io.chimerax import colour_limits, script_files, write_coloured
 from napari_cryonet.io.fsc import check_suffix, write_fsc
 from napari_cryonet.io.halves import other_half
 from napari_cryonet.jobs import Job
@@ -148,7 +148,8 @@ def local(
     """
     check_output(files.output, overwrite=files.overwrite)
     if files.chimerax is not None:
-        check_output(files.chimerax, overwrite=files.overwrite)
+        for file in script_files(files.chimerax):
+            check_output(file, overwrite=files.overwrite)
     elif files.density is not None:
         raise SettingsError("--density is the map of the script; give --chimerax FILE.cxc as well.")
     row = [*_pair(first, second), *([files.mask_file] if files.mask_file else [])]

@@ -73,9 +73,14 @@ def _prepared(path: Path, changes: dict[str, Any], *, resume: bool) -> tuple[Job
     """Return the job with its changes, and the folder to do it in."""
     if path.is_dir():
         folder = RunFolder.existing(path)
-        job = folder.job().updated(changes)
-        if changes:
-            folder.job_file.write_text(job.text(), encoding="utf-8")
+        known = folder.job()
+        job = known.updated(changes)
+        output = Path(job.output) if job.output else folder.result_file(job)
+        if folder.ended() is not None:  # what is refused leaves the marker of the earlier run
+            check_output(output, overwrite=job.overwrite or resume)
+        if job.output != known.output:
+            text = known.updated({"output": job.output}).text()
+            folder.job_file.write_text(text, encoding="utf-8")
         return job, folder
     job = Job.read(path).updated(changes)
     if job.output:

@@ -9,6 +9,7 @@ from typing import Any
 import napari
 from napari.layers import Layer
 from qtpy.QtWidgets import (
+    QDockWidget,
     QFileDialog,
     QPushButton,
     QVBoxLayout,
@@ -54,6 +55,7 @@ class Dock(QWidget):
         self._runner = jobs or runner()
         self.work: Work | None = None
         self._followed: list[Work] = []
+        self._frame: QDockWidget | None = None
         self.result: Layer | None = None
         self.message = text_label(_ERROR)
         self.job_view = QVBoxLayout()
@@ -65,6 +67,28 @@ class Dock(QWidget):
     def finished(self, work: Work) -> None:
         """Show the result of a job that has ended with one; each dock says how."""
         raise NotImplementedError
+
+    def listen(self) -> None:
+        """Take keys and clicks, now that the dock is in view; docks that have any say which."""
+
+    def leave(self) -> None:
+        """Leave keys and clicks to others."""
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Follow whether the dock is in view: Qt sends no event when a tab hides it."""
+        super().showEvent(event)
+        frame = self.parent()
+        while frame is not None and not isinstance(frame, QDockWidget):
+            frame = frame.parent()
+        if frame is not None and frame is not self._frame:
+            frame.visibilityChanged.connect(self._on_visible)
+            self._frame = frame
+        self.listen()
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Leave keys and clicks to others."""
+        super().hideEvent(event)
+        self.leave()
 
     def submit(self, title: str, job: Job, given: Mapping[str, Thing]) -> Work:
         """Put a job into the queue and follow it.
@@ -136,6 +160,13 @@ class Dock(QWidget):
         guarded(action, self.message.setText)
 
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
+
+    def _on_visible(self, visible: bool) -> None:
+        """Listen while the dock is in view, on top of others that share its place."""
+        if visible:
+            self.listen()
+        else:
+            self.leave()
 
     def _on_save(self) -> None:
         """Save."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
+from napari_cryonet.errors import FileProblem
 from napari_cryonet.gui.preferences import preference
 from napari_cryonet.io.model import SUFFIX
 from napari_cryonet.io.text import file_stem
@@ -26,9 +27,21 @@ def runs_folder() -> Path:
 
 
 def models_folder() -> Path:
-    """Return the folder of the models that the window lists, making it if need be."""
+    """Return the folder of the models that the window lists, making it if need be.
+
+    Raises
+    ------
+    FileProblem
+        If it cannot be made.
+    """
     folder = data_folder() / "models"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(
+            f"Cannot make the folder {folder}: {error.strerror}. Choose another one for models and "
+            f"runs in the preferences."
+        ) from error
     return folder
 
 

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryonet.gui.folders import runs_folder
+from napari_cryonet.gui.layout import text_label
 from napari_cryonet.gui.runner import Runner, runner
 from napari_cryonet.gui.work import State, Work
 
@@ -33,6 +34,9 @@ _TEXTS: dict[State, str] = {
     "discarded": "Discarded",
     "failed": "Failed",
 }
+
+
+_MAY_BREAK = "_\u200b"  # so that the long name of a file takes two lines
 
 
 class JobView(QFrame):
@@ -49,7 +53,8 @@ class JobView(QFrame):
     def __init__(self, work: Work, *, with_log: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.work = work
-        self.title = QLabel(f"<b>{escape(work.title)}</b>")
+        self.title = text_label()
+        self.title.setText(f"<b>{escape(work.title).replace('_', _MAY_BREAK)}</b>")
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.bar = QProgressBar()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import napari
+from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtWidgets import QPushButton, QWidget
 
 STEPS = (  # name of the action, what the button says, key
@@ -70,10 +71,12 @@ class KeyedBox(QWidget):
             self.bind()
 
     def release(self) -> None:
-        """Give the keys back."""
+        """Give the keys back that nobody else has taken meanwhile."""
+        actions = self._actions()
         for target in self._bound:
-            for key in self._keys.values():
-                target.bind_key(key, None)
+            for name, key in self._keys.items():
+                if target.keymap.get(coerce_keybinding(key)) == actions[name]:
+                    target.bind_key(key, None)
         self._bound = []
 
     def _actions(self) -> Mapping[str, Callable[..., None]]:

@@ -10,6 +10,8 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from napari_cryonet.gui.work import Work
+
 Numbers = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 _QUALITY = (120, 220, 140)
@@ -22,7 +24,42 @@ _ACROSS = "FSC with the truth, estimated across halves"
 _MARGINS = (1, 1, 10, 6)  # room for what axes write beyond their ends
 
 
-class TrainingPlot(QWidget):
+class WorkPlot(QWidget):
+    """Curves of the work that is under way; a subclass has `clear` and `add`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._work: Work | None = None
+
+    def clear(self) -> None:
+        """Start with empty curves."""
+        raise NotImplementedError
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Add the figures of a step, those that it has."""
+        raise NotImplementedError
+
+    def follow(self, work: Work) -> None:
+        """Show the curves of a work; where another one is under way, those come first."""
+        work.stepped.connect(self._on_step)
+        if self._work is None or self._work.has_ended:
+            self._turn_to(work)
+        self.setVisible(True)
+
+    def _turn_to(self, work: Work) -> None:
+        """Start with empty curves of a work."""
+        self._work = work
+        self.clear()
+
+    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
+        """Draw the curves on."""
+        work = self.sender()
+        if isinstance(work, Work) and work is not self._work:
+            self._turn_to(work)
+        self.add(metrics)
+
+
+class TrainingPlot(WorkPlot):
     """Loss and quality of a training, over its steps.
 
     Parameters

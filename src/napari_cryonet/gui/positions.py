@@ -17,6 +17,7 @@ from napari.utils.notifications import show_warning
 from napari_cryonet.errors import FormatError, SettingsError
 from napari_cryonet.gui.layers import LayerData, from_layer_data, layer_data, tell
 from napari_cryonet.gui.places import SAME, Place, only, open_places
+from napari_cryonet.gui.things import placed
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import CoordinateSettings, coordinates
 from napari_cryonet.types import Points
@@ -132,9 +133,9 @@ def save_positions(
         raise FormatError(
             f"{points.name} is a point cloud, which {path.suffix} does not hold; choose picks."
         )
-    placed = in_place(points, attributes, open_places())
+    ready = in_place(points, attributes, open_places())
     lost = waited(
-        lambda _: coordinates.write(path, placed, settings, overwrite=True), f"Saving {path.name}"
+        lambda _: coordinates.write(path, ready, settings, overwrite=True), f"Saving {path.name}"
     )
     if lost:
         show_warning(f"{path.name}: {' '.join(lost)}")
@@ -157,8 +158,7 @@ def in_place(points: Points, attributes: dict[str, Any], places: Sequence[Place]
     for place in places:
         moved = points
         if points.voxel_size is not None:
-            translate = np.array(attributes.get("translate", (0.0,) * 3), dtype=float)[-3:]
-            world = points.positions * np.array(points.voxel_size) + translate
+            world = placed(points.positions, attributes, "Å")
             moved = replace(points, positions=(world - np.array(place.origin)) / place.voxel_size)
         size = (place.voxel_size,) * 3
         moved = replace(moved, voxel_size=size, volume_shape=place.shape)

@@ -91,9 +91,8 @@ class ResolutionRoom(Room):
         rows = (tuple(things), *self.halves.more.rows())
         job = Job(method=self.method.name, action="train", inputs=rows, output=str(output))
         work = self.submit(f"Train on {name}", job, things)
-        self.training_plot.clear()
         self._show(self.training_plot)
-        work.stepped.connect(self._on_step)
+        self.training_plot.follow(work)
         return work
 
     def apply(self) -> Work:
@@ -134,10 +133,6 @@ class ResolutionRoom(Room):
     def doubts(self, card: ModelCard) -> str:  # noqa: ARG002 - a model suits every voxel size
         """Return nothing: what does not suit is only seen in the map."""
         return ""
-
-    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
-        """Draw the curves on."""
-        self.training_plot.add(metrics)
 
     def _show(self, *shown: QWidget) -> None:
         """Show some of the plots and figures, and hide the others."""

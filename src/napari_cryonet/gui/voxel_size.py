@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import napari.viewer
+from napari.layers import Layer
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QInputDialog
 
 from napari_cryonet.gui.layers import set_voxel_size
+from napari_cryonet.gui.things import factors
 
 _LOWEST, _HIGHEST, _DECIMALS = 0.0001, 100000.0, 4
 
@@ -27,7 +29,7 @@ def ask_voxel_size(viewer: napari.viewer.Viewer) -> None:
         None,
         "Set voxel size",
         f"Å per voxel of {', '.join(layer.name for layer in layers)}",
-        float(layers[0].scale[-1]),
+        _present(layers[0]),
         _LOWEST,
         _HIGHEST,
         _DECIMALS,
@@ -36,3 +38,9 @@ def ask_voxel_size(viewer: napari.viewer.Viewer) -> None:
         for layer in layers:
             set_voxel_size(layer, size)
         viewer.reset_view()
+
+
+def _present(layer: Layer) -> float:
+    """Return the voxel size of a layer in Å, or its scale if its unit is no length."""
+    (factor,) = factors({"units": layer.units}, 1)
+    return float(layer.scale[-1]) * (factor or 1.0)

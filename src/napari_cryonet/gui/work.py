@@ -112,6 +112,8 @@ class Work(QObject):
         if self._stop != "discard":
             self._stop = "keep" if keep else "discard"
         waiting = self._begun.acquire(blocking=False)
+        if waiting:
+            del self._do  # the volumes that it was given are free
         self._arrive("discarded" if waiting else "stopping")
 
     def perform(self) -> None:

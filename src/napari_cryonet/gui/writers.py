@@ -106,9 +106,11 @@ def write_surface(path: str, data: Any, attributes: dict[str, Any]) -> list[str]
 
 def _small(labels: NDArray[Any]) -> NDArray[Any]:
     """Return labels in the smallest type that the files know."""
-    highest = int(labels.max())
-    if highest > np.iinfo(np.uint16).max:
-        raise FormatError(
-            f"The highest label is {highest}; the file holds up to 65535. Number them anew."
-        )
-    return labels.astype(np.int8 if highest <= np.iinfo(np.int8).max else np.uint16)
+    lowest, highest = int(labels.min()), int(labels.max())
+    for kind in (np.int8, np.uint16):
+        if np.iinfo(kind).min <= lowest and highest <= np.iinfo(kind).max:
+            return labels.astype(kind)
+    raise FormatError(
+        f"The labels are from {lowest} to {highest}; the file holds 0 to 65535, or -128 to 127. "
+        f"Number them anew."
+    )

@@ -120,6 +120,7 @@ def write(
     *,
     overwrite: bool = False,
     settings: CoordinateSettings | None = None,
+    report: Reporter | None = None,
 ) -> tuple[str, ...]:
     """Write a thing in the format that the file name asks for.
 
@@ -133,6 +134,8 @@ def write(
         Whether to replace a file that is there.
     settings
         For coordinates: the format, its conventions and what is known of the volume.
+    report
+        Is asked whether to stop while a volume is written.
 
     Returns
     -------
@@ -158,7 +161,7 @@ def write(
         return mesh.write(path, thing, overwrite=overwrite)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in mrc.SUFFIXES and isinstance(thing, Volume | ImageStack):
-        mrc.write(path, thing, overwrite=overwrite)
+        mrc.write(path, thing, overwrite=overwrite, report=report)
     elif suffix in _WRITTEN_FITS and isinstance(thing, ImageStack):
         from napari_cryonet.io import fits
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from napari_cryonet.errors import FileProblem, OutputExists
@@ -53,6 +54,9 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Raises
     ------
+    OutputExists
+        As `check_output`; also if another program has written the file meanwhile. What was made
+        is kept then, under the name that the message tells.
     FileProblem
         As `check_output`, or if the disk is full.
     """
@@ -60,6 +64,12 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
+        if path.exists() and not overwrite:
+            other = _free(path)
+            part.replace(other)
+            raise OutputExists(
+                f"{path} was written by another program meanwhile; this one's is in {other}."
+            )
         part.replace(path)
     except OSError as error:
         if isinstance(error, FileProblem):
@@ -67,3 +77,9 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise FileProblem(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _free(path: Path) -> Path:
+    """Return a name like that of a file which no file has."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return next(name for name in names if not name.exists())

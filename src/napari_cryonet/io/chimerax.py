@@ -41,6 +41,14 @@ def colour_limits(finest: float, coarsest: float) -> tuple[float, float]:
     return finest - missing, coarsest + missing
 
 
+def script_files(path: Path) -> tuple[Path, Path, Path]:
+    """Return a script and the two maps beside it, density and resolution."""
+    density, resolution = (
+        path.with_name(f"{path.stem}_{what}.mrc") for what in ("density", "resolution")
+    )
+    return path, density, resolution
+
+
 def write_coloured(
     path: Path,
     density: Volume,
@@ -76,8 +84,8 @@ def write_coloured(
     OutputExists, FileProblem
         If a file is there, or cannot be written.
     """
-    files = [path.with_name(f"{path.stem}_{what}.mrc") for what in ("density", "resolution")]
-    for file in (path, *files):
+    script, *files = script_files(path)
+    for file in (script, *files):
         check_output(file, overwrite=overwrite)
     for file, volume in zip(files, (density, resolution), strict=True):
         mrc.write(file, volume, overwrite=overwrite)

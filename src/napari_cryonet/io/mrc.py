@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,12 +26,12 @@ from napari_cryonet.io import mrc_header
 from napari_cryonet.io.atomic import replacing, reserve
 from napari_cryonet.io.compressed import compression, open_stream, read_bytes
 from napari_cryonet.io.mrc_header import HEADER_BYTES, MrcHeader
-from napari_cryonet.reporting import Reporter
+from napari_cryonet.reporting import Reporter, SilentReporter
 from napari_cryonet.types import ImageStack, Volume
 
 SUFFIXES = (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali", ".preali", ".ccp4")
 _IMAGE_SUFFIXES = {".mrcs", ".st", ".ali", ".preali"}
-_CHECKED_BYTES = 1 << 24
+_CHECKED_BYTES, _BLOCK = 1 << 24, 1 << 22
 _ANGSTROMS = {"Å": 1.0, "nm": 10.0}
 
 _NOT_MRC = {
@@ -84,11 +83,28 @@ def read(path: Path, report: Reporter | None = None) -> Volume | ImageStack:
         raise FileProblem(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def write(path: Path, thing: Volume | ImageStack, *, overwrite: bool = False) -> None:
+def write(
+    path: Path,
+    thing: Volume | ImageStack,
+    *,
+    overwrite: bool = False,
+    report: Reporter | None = None,
+) -> None:
     """Write an MRC file, plane by plane; a name ending in .gz makes a gzip file.
 
     The header the data came with is kept: labels, extended header, cell angles, start and
     origin. Statistics are measured, and the history is added to the labels.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    thing
+        What to write.
+    overwrite
+        Whether a file that is there may be replaced.
+    report
+        Is asked whether to stop; nothing is written then.
 
     Raises
     ------
@@ -96,14 +112,21 @@ def write(path: Path, thing: Volume | ImageStack, *, overwrite: bool = False) ->
         If the file is there, or cannot be written.
     """
     volume = thing if isinstance(thing, Volume) else _as_volume(thing)
-    with create(path, volume, volume.data.dtype, overwrite=overwrite) as out:
+    told = report or SilentReporter()
+    with create(path, volume, volume.data.dtype, overwrite=overwrite, report=told) as out:
         for plane in np.ndindex(volume.shape[:-2]):
+            told.check()
             out[plane] = volume.data[plane]
 
 
 @contextmanager
 def create(
-    path: Path, like: Volume, dtype: np.typing.DTypeLike, *, overwrite: bool = False
+    path: Path,
+    like: Volume,
+    dtype: np.typing.DTypeLike,
+    *,
+    overwrite: bool = False,
+    report: Reporter | None = None,
 ) -> Iterator[np.memmap[Any, np.dtype[Any]]]:
     """Give a memory map to write a volume into; the file appears when the block ends well.
 
@@ -117,6 +140,8 @@ def create(
         Type of the voxels; what MRC cannot hold becomes 32-bit floats.
     overwrite
         Whether a file that is there may be replaced.
+    report
+        Is asked whether to stop while the file is compressed.
     """
     source = like.header if isinstance(like.header, MrcHeader) else None
     mode = mrc_header.mode_of(np.dtype(dtype), source)
@@ -137,7 +162,7 @@ def create(
             stream.write(header.record.tobytes())
         del data
         if path.suffix.lower() == ".gz":
-            _compress(part)
+            _compress(part, report or SilentReporter())
 
 
 def _load(path: Path, report: Reporter | None) -> tuple[MrcHeader, list[str], NDArray[Any]]:
@@ -282,12 +307,14 @@ def _measure(header: MrcHeader, data: NDArray[Any]) -> None:
     record["rms"] = np.sqrt(max(squares / data.size - mean * mean, 0.0))
 
 
-def _compress(part: Path) -> None:
+def _compress(part: Path, report: Reporter) -> None:
     """Replace a file by its gzip form."""
     packed = part.with_suffix(".packed")
     try:
         with part.open("rb") as source, gzip.open(packed, "wb", compresslevel=6) as target:
-            shutil.copyfileobj(source, target, 1 << 22)
+            while block := source.read(_BLOCK):
+                report.check()
+                target.write(block)
         packed.replace(part)
     finally:
         packed.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ class Job(Settings):
             {
                 "inputs": rows(self.inputs),
                 "validation": rows(self.validation),
-                "model": absolute(self.model),
+                "model": self.model if self.model == table.SHIPPED else absolute(self.model),
                 "output": absolute(self.output),
             }
         )

@@ -114,7 +114,9 @@ def _do(
     if output is None and folder is not None:
         output = folder.result_file(job)
     if output is not None:
-        check_output(output, overwrite=job.overwrite or resume)
+        files = [output] if job.action == "train" else method.files(output, settings)
+        for file in files:
+            check_output(file, overwrite=job.overwrite or resume)
     if folder is not None:
         job, given = as_files(job, given, folder, report)
     if job.action == "train":

@@ -49,7 +49,7 @@ class Library:
         self.pairs: list[Pair] = []
         self.singles: list[str] = []
         moves.recover(folder, report or SilentReporter())
-        self._known = {pair.key: pair for pair in read_table(folder / INDEX)}
+        self._known = self._written()
         self.scan()
 
     def scan(self) -> None:
@@ -103,15 +103,23 @@ class Library:
     def note(self, changed: Iterable[Pair]) -> None:
         """Put what is known of pairs into the index.
 
+        What others have written into it meanwhile is kept, and so are pairs whose files are away.
+
         Parameters
         ----------
         changed
             The pairs, each in the place of the one with its key.
         """
-        self._known |= {pair.key: pair for pair in changed}
+        self._known = self._written() | {pair.key: pair for pair in changed}
         self.scan()
+        away = self._known.keys() - {pair.key for pair in self.pairs}
+        rows = [*self.pairs, *(pair for key, pair in self._known.items() if key in away)]
         with replacing(self.folder / INDEX, overwrite=True) as part:
-            part.write_text(table(self.pairs), encoding="utf-8", newline="")
+            part.write_text(table(rows), encoding="utf-8", newline="")
+
+    def _written(self) -> dict[str, Pair]:
+        """Return what the index says, by the keys of the pairs."""
+        return {pair.key: pair for pair in read_table(self.folder / INDEX)}
 
     def move(self, wanted: Iterable[Pair], *, bad: bool) -> int:
         """Put pairs aside or back, and return how many were moved.

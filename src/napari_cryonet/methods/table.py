@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,8 @@ from napari_cryonet.settings import Settings
 
 Action = Literal["train", "apply"]
 
-_SHIPPED = ("", "shipped")
+SHIPPED = "shipped"
+"""Stands for the model that comes with this package."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Method:
         Name of the model that comes with this package; empty if there is none.
     shared
         Whether several processes can train one network together.
+    parts
+        How the names of further files beside the result end, and the setting that asks for each;
+        nothing if it is always made.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Method:
     result: str = ".mrc"
     shipped: str = ""
     shared: bool = True
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shipped_model(self) -> Path | None:
@@ -67,10 +73,15 @@ class Method:
         SettingsError
             If none is named and none is shipped.
         """
-        found = self.shipped_model if name in _SHIPPED else Path(name)
+        found = self.shipped_model if name in ("", SHIPPED) else Path(name)
         if found is None:
             raise SettingsError(f"{self.title} comes without a model: name the file of one.")
         return found
+
+    def files(self, output: Path, settings: Settings) -> list[Path]:
+        """Return all files that an application with these settings writes, the result first."""
+        wanted = (end for end, name in self.parts.items() if not name or getattr(settings, name))
+        return [output, *(output.with_name(f"{output.stem}_{end}") for end in wanted)]
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -114,18 +125,21 @@ METHODS: dict[str, Method] = {
             "Self2Self",
             "Learns from a single tomogram or map and copies of it that it corrupts itself.",
             "napari_cryonet.methods.self2self",
+            parts={"uncertainty.mrc": "uncertainty"},
         ),
         Method(
             "picking",
             "Picking",
             "Finds all particles of a tomogram after learning from a few that were labelled.",
             "napari_cryonet.methods.picking",
+            parts={"picks.star": "", "candidates.star": ""},
         ),
         Method(
             "exploration",
             "Exploration",
             "Finds what has the size of a particle in a tomogram, and groups it without labels.",
             "napari_cryonet.methods.exploration",
+            parts={"candidates.star": ""},
         ),
         Method(
             "pointcloud",
@@ -134,6 +148,7 @@ METHODS: dict[str, Method] = {
             "napari_cryonet.methods.pointcloud",
             result=".csv",
             shared=False,
+            parts={"rendered.fits": "", "cloud.ply": ""},
         ),
         Method(
             "deconvolution",
@@ -156,6 +171,7 @@ METHODS: dict[str, Method] = {
             "Estimates from a single map how fine the detail is around each voxel.",
             "napari_cryonet.methods.resolution",
             shipped="resolution",
+            parts={"uncertainty.mrc": "samples"},
         ),
     )
 }

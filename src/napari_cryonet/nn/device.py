@@ -17,6 +17,7 @@ from functools import lru_cache
 import psutil
 import torch
 from torch import nn
+from torch.nn import functional
 
 from napari_cryonet.errors import DeviceError, OutOfMemory
 from napari_cryonet.nn.place import Place
@@ -78,11 +79,12 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
     DeviceError
         If the device is unknown or not there.
     """
-    found = torch.device(_best()) if device == "auto" else _named(device)
+    found = torch.device(_own(_best())) if device == "auto" else _named(device)
     if precision != "auto":
         return Compute(found, _DTYPES[precision])
     if found.type == "cuda":
-        return Compute(found, torch.bfloat16)
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Compute(found, torch.bfloat16 if native else None)
     fast = found.type == "cpu" and bfloat16_is_faster()
     return Compute(found, torch.bfloat16 if fast else None)
 
@@ -169,15 +171,30 @@ def release_memory(device: torch.device) -> None:
 def _best() -> str:
     """Return the name of the fastest kind of device that is there."""
     if torch.cuda.is_available():
-        place = Place.find()
-        return f"cuda:{place.here}" if place.count > 1 else "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() and _pools_on_mps() else "cpu"
+
+
+def _pools_on_mps() -> bool:
+    """Whether this torch can do on an Apple GPU what the networks need of volumes."""
+    try:
+        pooled = functional.max_pool3d(torch.zeros(1, 1, 4, 4, 4, device="mps"), 2)
+        functional.interpolate(pooled, scale_factor=2, mode="trilinear", align_corners=False)
+    except (NotImplementedError, RuntimeError):
+        return False
+    return True
+
+
+def _own(name: str) -> str:
+    """Return the card of this process, if several train one network together."""
+    place = Place.find()
+    return f"cuda:{place.here}" if name == "cuda" and place.count > 1 else name
 
 
 def _named(name: str) -> torch.device:
     """Return the device of a name, after making sure that it works."""
     try:
-        device = torch.device(name)
+        device = torch.device(_own(name))
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(

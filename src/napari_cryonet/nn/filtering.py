@@ -87,6 +87,15 @@ class Filtered:
         return [_smoothed(one * two, matrices) for one, two in pairs]
 
 
+def standardised(volume: torch.Tensor) -> torch.Tensor:
+    """Return a volume with mean 0 and, unless it is constant, variance 1.
+
+    Products of powers of large or small grey values would leave what 32 bits can hold.
+    """
+    away = volume - volume.mean()
+    return away / away.std().clamp_min(torch.finfo(away.dtype).tiny)
+
+
 def by_filtering(
     halves: tuple[torch.Tensor, torch.Tensor],
     size: ZYX,
@@ -121,7 +130,7 @@ def by_filtering(
         ``(z', y', x')`` in 1/Å at the places.
     """
     axes = [places(count, step) for count in halves[0].shape]
-    filtered = Filtered.of(halves, size, axes)
+    filtered = Filtered.of([standardised(half) for half in halves], size, axes)
     falling: Falling | None = None
     for number, band in enumerate(bands.shells, 1):
         first, cross, second = filtered.products(band, window(radius, band.centre))

@@ -105,28 +105,33 @@ class CuratingPage(QWidget):
         DataError
             If mask or regions do not fit the tomogram.
         """
-        self.view.begin(found.row.volume, found.candidates, found.row.labels, found.diameter)
+        self.view.begin(found.row, found.candidates, found.diameter)
         self.filter.begin(self.view.candidates, found.cut, found.estimates)
-        self.refilter()
+        self._show()
 
     def refilter(self) -> None:
-        """Show the picks that the filter leaves.
+        """Show the picks that the filter leaves; not those of a tomogram that is gone.
 
         Raises
         ------
         DataError
             If mask or regions do not fit the tomogram.
         """
-        if self.view.volume is None:
+        if self.view.row is None or not (self.view.is_shown or self.is_chosen()):
             return
+        self._show()
+
+    def _show(self) -> None:
+        """Show the picks that the filter leaves."""
         regions = self._data.regions.volume_or_none() if self.is_chosen() else None
         allowed = self.filter.allowed(self.view.candidates, regions)
         self.view.filter(self.filter.cut(), allowed)
 
     def is_chosen(self) -> bool:
         """Whether the picks in view are those of the chosen tomogram."""
-        layer, volume = self._data.tomogram.layer(), self.view.volume
-        return layer is not None and volume is not None and layer.name == volume.name
+        if self.view.row is None or self._data.tomogram.layer() is None:
+            return False
+        return self.view.row.is_of(self._data.chosen())
 
     def decided(self) -> Points | None:
         """Return what was said of picks of the chosen tomogram, None if nothing was."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import napari
@@ -17,12 +19,13 @@ from qtpy.QtWidgets import (
 from napari_cryonet.errors import DataError
 from napari_cryonet.gui.layer_box import LayerBox, is_painted, is_picks
 from napari_cryonet.gui.layout import empty_form, row, text_label, tipped_button
-from napari_cryonet.gui.picking.labelled import Labelled, training_labels
+from napari_cryonet.gui.picking.labelled import Labelled, names, training_labels
 from napari_cryonet.gui.picking.layers import REGION_COLOURS, REGIONS, points_in
 from napari_cryonet.gui.picking.table import ACCEPTED, MANUAL, UNREVIEWED, full, joined
 from napari_cryonet.types import Points, Volume
 
 _LIST_HEIGHT = 44
+_NUMBERED = re.compile(r" \[\d+\]$")  # what napari adds to a name that is taken
 
 
 class DataBox(QWidget):
@@ -52,7 +55,8 @@ class DataBox(QWidget):
         self._viewer = viewer
         self._layers: list[Any] = []
         self._ticked: list[Any] = []
-        self._rows: dict[str, Labelled] = {}
+        self._rows: list[tuple[Labelled, list[Any]]] = []  # with the layers that were ticked
+        self._seen: Any = None
         self.tomogram = LayerBox(viewer)
         self.tomogram.setToolTip("The tomogram that is labelled and picked")
         self.labels = _list("Tick the layers whose points are particles; each is a class")
@@ -124,7 +128,9 @@ class DataBox(QWidget):
                 "tick a points layer."
             )
         every = [
-            full(points_in(layer, volume), radius, kind=layer.name, status=ACCEPTED, source=MANUAL)
+            full(
+                points_in(layer, volume), radius, kind=_kind(layer), status=ACCEPTED, source=MANUAL
+            )
             for layer in self.ticked()
         ]
         labels = joined(every)
@@ -145,22 +151,37 @@ class DataBox(QWidget):
         DataError
             If there is no tomogram, or nothing is labelled.
         """
-        volume, regions = self.tomogram.volume(), self.regions.volume_or_none()
+        chosen = self.chosen()
         if decided is None or not len(decided):
-            return Labelled(volume, self.known(volume, diameter / 2), regions)
+            return replace(chosen, labels=self.known(chosen.volume, diameter / 2))
         if self.ticked():
-            decided = training_labels(self.known(volume, diameter / 2), decided, diameter)
-        return Labelled(volume, decided, regions)
+            known = self.known(chosen.volume, diameter / 2)
+            decided = training_labels(known, decided, diameter)
+        return replace(chosen, labels=decided)
+
+    def chosen(self) -> Labelled:
+        """Return the chosen tomogram with its regions and without labels.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        volume, regions = self.tomogram.volume(), self.regions.volume_or_none()
+        return Labelled(volume, None, regions, self.tomogram.layer())
 
     def add(self, labelled: Labelled) -> None:
-        """Keep a tomogram to train on, in the place of one of the same name."""
-        self._rows[labelled.volume.name] = labelled
+        """Keep a tomogram to train on, in the place of what was kept of it before.
+
+        Its layers of labels lose their ticks when another tomogram is chosen.
+        """
+        self._rows = [kept for kept in self._rows if not kept[0].is_of(labelled)]
+        self._rows.append((labelled, self.ticked()))
         self._list_others()
 
     def rows(self, chosen: Labelled) -> list[Labelled]:
         """Return what is trained on: the chosen tomogram first, then those that were kept."""
-        name = chosen.volume.name
-        return [chosen, *(kept for other, kept in self._rows.items() if other != name)]
+        return [chosen, *(kept for kept, _ in self._rows if not kept.is_of(chosen))]
 
     def _on_ticked(self, item: QListWidgetItem) -> None:
         """Count a layer, or leave it out."""
@@ -171,18 +192,32 @@ class DataBox(QWidget):
 
     def _on_changed(self) -> None:
         """Show what the colours of regions mean while there are any, and tell."""
+        if self.tomogram.layer() is not self._seen:
+            self._seen = self.tomogram.layer()
+            self._tick()
         self.legend.setVisible(self.regions.layer() is not None)
         self.changed.emit()
 
+    def _tick(self) -> None:
+        """Take the ticks off labels that were kept with other tomograms, and set its own."""
+        own, others = (
+            [one for row, used in self._rows if (row.layer is self._seen) is mine for one in used]
+            for mine in (True, False)
+        )
+        kept = [layer for layer in self._ticked if layer not in others or layer in own]
+        self._ticked = [*kept, *(layer for layer in own if layer not in kept)]
+        self.refresh()
+
     def _on_less(self, item: QListWidgetItem) -> None:
         """Take a tomogram off the list."""
-        del self._rows[list(self._rows)[self.others.row(item)]]
+        del self._rows[self.others.row(item)]
         self._list_others()
 
     def _list_others(self) -> None:
         """Show what else is trained on."""
         self.others.clear()
-        for name, kept in self._rows.items():
+        rows = [kept for kept, _ in self._rows]
+        for name, kept in zip(names(rows), rows, strict=True):
             self.others.addItem(f"{name}: {len(kept.labels or ())} labels")
         self.others.setVisible(bool(self._rows))
 
@@ -199,6 +234,11 @@ class DataBox(QWidget):
         layout.addLayout(self.form)
         for part in (self.legend, self.others):
             layout.addWidget(part)
+
+
+def _kind(layer: Any) -> str:
+    """Return the class of a layer of labels: its name, without the number of a second one."""
+    return _NUMBERED.sub("", str(layer.name))
 
 
 def _is_labelled(layer: Any) -> bool:

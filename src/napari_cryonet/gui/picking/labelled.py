@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from napari_cryonet.gui.picking.review import far_from
 from napari_cryonet.gui.picking.table import joined
@@ -23,16 +24,26 @@ class Labelled:
         Its particles and, with the status ``rejected``, what is none; None if it has no labels.
     regions
         ``(z, y, x)`` painted regions; None for none.
+    layer
+        The layer of the tomogram.
     """
 
     volume: Volume
     labels: Points | None
     regions: Volume | None = None
+    layer: Any = None
 
-    @property
-    def given(self) -> dict[str, Thing]:
-        """Its parts, by the names that a job has for them."""
-        name = self.volume.name
+    def is_of(self, other: Labelled) -> bool:
+        """Whether another is of the same tomogram: of its layer or file, on the same grid."""
+        one, two = self.volume, other.volume
+        file = one.path is not None and one.path == two.path
+        layer = self.layer is not None and self.layer is other.layer
+        return (file or layer) and all(
+            getattr(one, name) == getattr(two, name) for name in ("shape", "voxel_size", "origin")
+        )
+
+    def given(self, name: str) -> dict[str, Thing]:
+        """Return its parts, by the names that a job has for them if this is the tomogram's."""
         parts = {
             f"layer: {name}": self.volume,
             f"labels of {name}": self.labels,
@@ -41,9 +52,21 @@ class Labelled:
         return {key: part for key, part in parts.items() if part is not None}
 
 
+def names(rows: Sequence[Labelled]) -> list[str]:
+    """Return the names of tomograms, numbered where two have the same."""
+    found: list[str] = []
+    for row in rows:
+        number, name = 1, row.volume.name
+        while name in found:
+            number += 1
+            name = f"{row.volume.name} ({number})"
+        found.append(name)
+    return found
+
+
 def inputs(rows: Sequence[Labelled]) -> tuple[Rows, dict[str, Thing]]:
     """Return the inputs of a job, and the things that its names stand for."""
-    given = [row.given for row in rows]
+    given = [row.given(name) for row, name in zip(rows, names(rows), strict=True)]
     return tuple(map(tuple, given)), {name: part for parts in given for name, part in parts.items()}
 
 

@@ -10,6 +10,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_cryonet.gui.layers import layer_data
+from napari_cryonet.gui.picking.labelled import Labelled
 from napari_cryonet.gui.picking.layers import (
     SPHERES,
     borders,
@@ -37,7 +38,7 @@ class PicksView(QObject):
     ----------
     changed
         Emitted when other picks are in view, or something was said of them.
-    volume
+    row
         The tomogram; None before the first.
     layer
         The layer of the picks.
@@ -48,7 +49,7 @@ class PicksView(QObject):
     def __init__(self, viewer: napari.viewer.ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.volume: Volume | None = None
+        self.row: Labelled | None = None
         self.layer: Any = None
         self._best_first = False
         self._walk: Walk | None = None
@@ -60,30 +61,38 @@ class PicksView(QObject):
         self._moved = QTimer(self, singleShot=True, interval=_DRAGGED)
         self._moved.timeout.connect(self._on_moved)
 
-    def begin(self, volume: Volume, found: Points, labels: Points | None, diameter: float) -> None:
+    @property
+    def volume(self) -> Volume | None:
+        """The tomogram, None before the first."""
+        return None if self.row is None else self.row.volume
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a layer of picks."""
+        return self.layer is not None and self.layer in self._viewer.layers
+
+    def begin(self, row: Labelled, found: Points, diameter: float) -> None:
         """Show other candidates; what was said of picks of the same tomogram stays.
 
         Parameters
         ----------
-        volume
-            The tomogram.
+        row
+            The tomogram; labels that the model has learnt from need no review.
         found
             The candidates of a model.
-        labels
-            Those that it has learnt from need no review; None if they are not known.
         diameter
             Of a particle in Å.
         """
         picks = full(found, diameter / 2)
-        if labels is not None:
-            picks = marked(picks, ~far_from(picks, labels, diameter / 2), status=ACCEPTED)
+        if row.labels is not None:
+            picks = marked(picks, ~far_from(picks, row.labels, diameter / 2), status=ACCEPTED)
         self.candidates = Candidates(picks)
-        if self.volume is None or self.volume.name != volume.name:
+        if self.row is None or not self.row.is_of(row):
             self.review = Review(self.candidates.points, diameter)
             self.layer = None
         else:
             self.review.take(self.candidates.points)
-        self.volume, self._place = volume, None
+        self.row, self._place = row, None
 
     def filter(self, cut: Cut, allowed: Mask | None) -> None:
         """Show the candidates that are wanted.
@@ -117,6 +126,7 @@ class PicksView(QObject):
 
     def decide(self, status: str) -> None:
         """Accept or reject the pick under review, and go to the next."""
+        self._on_moved()
         if self.current is not None:
             self.review.decide(self.current, status)
         self.step(1)
@@ -155,7 +165,7 @@ class PicksView(QObject):
         shown = self.review.shown
         self._drawing = True
         try:
-            if self.layer is None or self.layer not in self._viewer.layers:
+            if not self.is_shown:
                 self._add_layer(shown)
                 self._drawn = None
             changes = borders(shown, self.current)
@@ -200,11 +210,17 @@ class PicksView(QObject):
         self._soon.start()
 
     def _on_moved(self) -> None:
-        """Take where points were dragged to."""
-        shown = self.review.shown
+        """Take where points were dragged to, the one under review with them."""
+        self._moved.stop()
+        if not self.is_shown:
+            return
+        shown, current = self.review.shown, self.current
         if len(shown) != len(self.layer.data):
             return
         rows = np.flatnonzero((self.layer.data != shown.positions).any(axis=1))
         if len(rows):
-            self.review.move(rows, np.array(self.layer.data[rows]))
+            places = np.array(self.layer.data)
+            self.review.move(rows, places[rows])
+            if current is not None:
+                self._place = places[current]
             self._draw()

@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_cryonet.gui.plots import empty_plot
+from napari_cryonet.gui.plots import WorkPlot, empty_plot
 from napari_cryonet.gui.pointcloud.views import HEIGHT, WIDTH, net, on_map
 
 Floats = NDArray[np.floating[Any]]
@@ -28,7 +28,7 @@ _CURVES = {  # the plot of each figure, what its title says of it, and its colou
 }
 
 
-class GrowthPlot(QWidget):
+class GrowthPlot(WorkPlot):
     """The curves of a reconstruction: its loss, how fine images are, and how far points move."""
 
     def __init__(self) -> None:

@@ -100,9 +100,8 @@ class DenoiseWidget(Room):
         self._drop_preview()
         part = self.box.box if self.method.name == _SINGLE else None
         self._preview = Preview(self.viewer, self.halves.layers()[0], work, part)
-        self.training_plot.clear()
         self._show_plot(self.training_plot)
-        work.stepped.connect(self._on_step)
+        self.training_plot.follow(work)
         return work
 
     def apply(self) -> Work:
@@ -146,10 +145,6 @@ class DenoiseWidget(Room):
     def _on_choice(self) -> None:
         """Take another method."""
         self.look()
-
-    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
-        """Draw the curves on."""
-        self.training_plot.add(metrics)
 
     def _show_plot(self, shown: TrainingPlot | FscPlot) -> None:
         """Show one of the plots and hide the other."""

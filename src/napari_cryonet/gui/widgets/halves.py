@@ -41,7 +41,7 @@ class HalvesPicker(QWidget):
     Attributes
     ----------
     changed
-        Emitted when other layers are chosen, or the chosen ones are renamed.
+        Emitted when other layers are chosen, or layers are renamed or get another scale.
     more
         The further files.
     """
@@ -95,6 +95,11 @@ class HalvesPicker(QWidget):
         before, chosen = self._offered, (self.first_layer(), self.second_layer())
         self._offered = [layer for layer in self._viewer.layers if is_volume(layer)]
         new = [layer for layer in self._offered if layer not in before]
+        for layer in new:
+            layer.events.scale.connect(self._on_scale)
+        for layer in before:
+            if layer not in self._offered:
+                layer.events.scale.disconnect(self._on_scale)
         first, second = self._choice(*chosen, new)
         names = [layer.name for layer in self._offered]
         for box, items in ((self.first, names), (self.second, [_NONE, *names])):
@@ -197,6 +202,10 @@ class HalvesPicker(QWidget):
 
     def _on_second(self) -> None:
         """Tell that another half 2 was chosen."""
+        self.changed.emit()
+
+    def _on_scale(self) -> None:
+        """Tell that a layer has another voxel size."""
         self.changed.emit()
 
     def _on_open(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import napari
 import numpy as np
@@ -100,9 +99,9 @@ class PickingWidget(Room):
         CryonetError
             If data, settings or model do not suit.
         """
-        volume, regions = self.data.tomogram.volume(), self.data.regions.volume_or_none()
-        labels = self.data.known(volume, 1.0) if self.data.ticked() else None
-        return self._pick(Labelled(volume, labels, regions))
+        chosen = self.data.chosen()
+        labels = self.data.known(chosen.volume, 1.0) if self.data.ticked() else None
+        return self._pick(replace(chosen, labels=labels))
 
     def labelled(self) -> Labelled:
         """Return the chosen tomogram with its labels and what its review has brought.
@@ -147,15 +146,13 @@ class PickingWidget(Room):
         """Return a sentence if the tomogram is coarser than what a model has learnt from."""
         return self.data.tomogram.too_coarse(card)
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Listen to keys and clicks."""
-        super().showEvent(event)
+    def listen(self) -> None:
+        """Take the keys of the review, and clicks on planes."""
         self.curating.review.bind()
         self.labelling.listen()
 
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Leave keys and clicks to others."""
-        super().hideEvent(event)
+    def leave(self) -> None:
+        """Leave them to others."""
         self.curating.review.release()
         self.labelling.leave()
 
@@ -175,9 +172,7 @@ class PickingWidget(Room):
         self._rows[work] = row
         self._drop_preview()
         self._preview = Preview(self.viewer, self.data.tomogram.layer(), work, scores=True)
-        self.plot.clear()
-        self.plot.setVisible(True)
-        work.stepped.connect(self._on_step)
+        self.plot.follow(work)
         return work
 
     def _pick(self, row: Labelled) -> Work:
@@ -235,7 +230,3 @@ class PickingWidget(Room):
     def _on_retrain(self) -> None:
         """Train on."""
         self.guard(self.retrain)
-
-    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
-        """Draw the curves on."""
-        self.plot.add(metrics)

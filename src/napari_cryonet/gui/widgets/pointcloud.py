@@ -85,9 +85,7 @@ class PointCloudWidget(Room):
         work = self._start(f"Reconstruct from {name}", chosen, action="train", output=output)
         work.region = _EVERYTHING
         self.page.cloud.begin(f"{name} cloud")
-        self.plot.clear()
-        self.plot.setVisible(True)
-        work.stepped.connect(self._on_step)
+        self.plot.follow(work)
         work.previewed.connect(self._on_preview)
         return work
 
@@ -171,14 +169,12 @@ class PointCloudWidget(Room):
         """Return why the cloud of a model may be wrong, or nothing."""
         return doubt_of(card)
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Listen to keys."""
-        super().showEvent(event)
+    def listen(self) -> None:
+        """Take the keys of the images."""
         self.data.bind()
 
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Leave keys to others."""
-        super().hideEvent(event)
+    def leave(self) -> None:
+        """Leave them to others."""
         self.data.release()
 
     def _start(self, title: str, chosen: Chosen, **fields: Any) -> Work:
@@ -216,10 +212,6 @@ class PointCloudWidget(Room):
             save(Path(chosen))
 
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
-
-    def _on_step(self, done: float, total: float, metrics: dict[str, float]) -> None:  # noqa: ARG002
-        """Draw the curves on."""
-        self.plot.add(metrics)
 
     def _on_preview(self, cloud: PointCloud) -> None:
         """Show how the cloud grows."""

@@ -20,7 +20,15 @@ from napari_cryonet.io.coordinates.convention import Convention
 from napari_cryonet.io.coordinates.eman import parsed, positive
 from napari_cryonet.io.coordinates.frame import Frame
 from napari_cryonet.io.coordinates.lists import single
-from napari_cryonet.io.coordinates.sheet import CLASS, SCORE, Columns, Output, Sheet, Written
+from napari_cryonet.io.coordinates.sheet import (
+    CLASS,
+    SCORE,
+    Columns,
+    Output,
+    Sheet,
+    Written,
+    as_numbers,
+)
 
 CONVENTION = Convention("angstrom")
 OBJECT = "pickable_object_name"
@@ -87,7 +95,10 @@ def write(outputs: Sequence[Output]) -> Written:
             f"one file for each class."
         )
     count = len(one.numbers)
-    instances = np.asarray(one.columns.get(_INSTANCE, np.zeros(count))).astype(int)
+    instances = as_numbers(one.columns.get(_INSTANCE))
+    kept = {SCORE, CLASS, *_ANGLES} | ({_INSTANCE} if instances is not None else set())
+    if instances is None:
+        instances = np.zeros(count)
     turned = np.tile(np.eye(4), (count, 1, 1))
     if all(name in one.columns for name in _ANGLES):
         flat = np.column_stack([one.columns[name] for name in _ANGLES])
@@ -113,8 +124,7 @@ def write(outputs: Sequence[Output]) -> Written:
         "trust_orientation": one.header.get("trust_orientation", _ANGLES[0] in one.columns),
         "points": points,
     }
-    kept = frozenset({SCORE, CLASS, _INSTANCE, *_ANGLES} & set(one.columns))
-    return Written(json.dumps(known, indent=1).encode(), kept)
+    return Written(json.dumps(known, indent=1).encode(), frozenset(kept & set(one.columns)))
 
 
 def _place(path: Path, row: int, point: Any) -> tuple[Any, Any]:

@@ -25,6 +25,7 @@ from napari_cryonet.io.coordinates.sheet import (
     Output,
     Sheet,
     Written,
+    as_numbers,
     combined,
     numbered,
     numbered_volumes,
@@ -97,8 +98,9 @@ def write(outputs: Sequence[Output]) -> Written:
         every[name][:] = value
     kept = {SCORE, CLASS} & set(given.columns)
     for name, one in given.columns.items():
-        if name in every and name not in _NOT_FEATURES and one.dtype.kind in "biuf":
-            every[name] = np.nan_to_num(one.astype(float))
+        numbers = as_numbers(one)
+        if name in every and name not in _NOT_FEATURES and numbers is not None:
+            every[name] = numbers
             kept.add(name)
     every |= dict(zip("xyz", given.numbers.T, strict=True))
     if SCORE in given.columns:

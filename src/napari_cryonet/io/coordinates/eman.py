@@ -24,13 +24,22 @@ from napari_cryonet.io.coordinates.frame import Frame
 from napari_cryonet.io.coordinates.lines import column, rows, text, values
 from napari_cryonet.io.coordinates.lists import single
 from napari_cryonet.io.coordinates.settings import CoordinateSettings
-from napari_cryonet.io.coordinates.sheet import CLASS, SCORE, Output, Sheet, Written, numbered
+from napari_cryonet.io.coordinates.sheet import (
+    CLASS,
+    SCORE,
+    Output,
+    Sheet,
+    Written,
+    numbered,
+    typical,
+)
 
 CENTRED = Convention("unbinned", "centre")
 CORNER = Convention()
 BOXES = "boxes_3d"
 _METHOD, _CLASSES, _PIXEL, _SIZE = "method", "class_list", "apix_unbin", "boxsize"
 _WIDTH = 6
+_USUAL_SIZE = 32.0
 
 
 def read_json(path: Path) -> Sheet:
@@ -83,7 +92,7 @@ def write_json(outputs: Sequence[Output]) -> Written:
     widths = one.widths(pixel)
     known: dict[str, Any] = {BOXES: boxes, _CLASSES: {}}
     for number, name in names.items():
-        size = 32 if widths is None else round(float(np.median(widths[groups == number])))
+        size = round(typical(widths, groups == number, _USUAL_SIZE))
         known[_CLASSES][str(number)] = {"name": name, _SIZE: _boxsize(one, name, size)}
     if pixel is not None:
         known[_PIXEL] = pixel

@@ -34,6 +34,7 @@ from napari_cryonet.io.coordinates.sheet import (
     Output,
     Sheet,
     Written,
+    typical,
 )
 from napari_cryonet.io.text import ascii_text
 
@@ -45,7 +46,9 @@ _OBJECT = struct.Struct(">64s16IiIii3fi8Bii")
 _CONTOUR = struct.Struct(">iIii")
 _MESH = struct.Struct(">iiIhh")
 _ITEM = np.dtype([("type", ">i2"), ("flags", ">i2"), ("index", ">i4"), ("value", ">f4")])
-_PIXEL, _UNIT, _RADIUS = 21, 22, 24
+_FLAGS, _PIXEL, _UNIT, _RADIUS = 5, 21, 22, 24
+_UNSET = -1.0  # a point's size, where it has none of its own
+_FLIPPED = 1 << 16  # IMODF_FLIPYZ, which IMOD's programs undo when they read a model
 _VALUE, _LIMITS = 10, 11
 _FLOAT = 1 << 2
 _UNITS = {-10: 1.0, -9: 10.0, -6: 1e4, -3: 1e7}
@@ -85,22 +88,27 @@ def read(path: Path) -> Sheet:
     data = content(path)
     if not data.startswith(b"IMOD") or len(data) < len(_START) + _MODEL.size:
         raise FormatError(f"{path} is no IMOD model: it does not begin with IMODV1.2.")
-    header = _MODEL.unpack_from(data, len(_START))
+    fields = _MODEL.unpack_from(data, len(_START))
     objects = _objects(path, data)
     parts = [(one, place, contour) for one in objects
              for place, contour in enumerate(one.contours, 1)]  # fmt: skip
     if not parts:
         raise FormatError(f"{path} is a model without points; place some in 3dmod first.")
-    voxel = _UNITS.get(header[_UNIT], 0.0) * header[_PIXEL]
+    voxel = _UNITS.get(fields[_UNIT], 0.0) * fields[_PIXEL]
     voxel = round(voxel, 6) if 0 < voxel < np.inf else None
     columns = _columns(objects, parts, voxel)
-    x, y, z = header[1:4]
+    x, y, z = fields[1:4]
+    numbers = np.concatenate([contour.points for *_, contour in parts])
+    notes: tuple[str, ...] = ()
+    if fields[_FLAGS] & _FLIPPED:
+        y, z, numbers = z, y, numbers[:, [0, 2, 1]]
+        notes = ("The model was saved with y and z exchanged; they were exchanged back.",)
     frame = Frame(
         voxel_size=None if voxel is None else (voxel, voxel, voxel),
         shape=(z, y, x) if min(x, y, z) > 0 else None,
     )
-    numbers = np.concatenate([contour.points for *_, contour in parts])
-    return Sheet(numbers, CONVENTION, columns, frame=frame, header={"format": "imod"})
+    header = {"format": "imod"}
+    return Sheet(numbers, CONVENTION, columns, frame=frame, header=header, notes=notes)
 
 
 def write(outputs: Sequence[Output]) -> Written:
@@ -221,7 +229,7 @@ def _object_bytes(one: Output, which: NDArray[np.bool_], group: str, place: int)
     """Return one object with all its points in one contour."""
     points, scores = one.numbers[which], one.scores
     widths = one.widths(one.voxel)
-    radius = 0 if widths is None or not which.any() else round(float(np.median(widths[which])) / 2)
+    radius = round(typical(widths, which, 0.0) / 2)
     flags = _POINT_FLAGS | (0 if scores is None else _SHOW_VALUES)
     red, green, blue = _COLOURS[place % len(_COLOURS)]
     name = _name(group).encode()
@@ -230,7 +238,8 @@ def _object_bytes(one: Output, which: NDArray[np.bool_], group: str, place: int)
     parts = [b"OBJT", head, b"CONT", _CONTOUR.pack(len(points), 0, 0, 0)]
     parts.append(points.astype(">f4").tobytes())
     if widths is not None and RADIUS in one.columns:
-        parts.append(_chunk(b"SIZE", (widths[which] / 2).astype(">f4").tobytes()))
+        sizes = np.nan_to_num(widths[which] / 2, nan=_UNSET)
+        parts.append(_chunk(b"SIZE", sizes.astype(">f4").tobytes()))
     if scores is not None and which.any():
         items = np.zeros(len(points), _ITEM)
         items["type"], items["flags"] = _VALUE, _FLOAT

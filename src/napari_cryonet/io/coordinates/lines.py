@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,10 @@ Row = tuple[int, list[str]]
 
 MISSING = ("", "<NA>", "nan", "NaN", "None", "null")
 """Words that stand for nothing in a column."""
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
+_NUMBER = re.compile(
+    r"[+-]?((0|[1-9]\d*)|\d+\.\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE
+)
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _LARGEST = 1 << 30
 
@@ -144,18 +149,16 @@ def number(path: Path, line: int, name: str, word: str) -> float:
 
 
 def column(words: Sequence[str]) -> NDArray[np.generic]:
-    """Return a column as whole numbers, numbers or text, whichever holds all of it."""
+    """Return a column as whole numbers, numbers or text, whichever holds all of it.
+
+    What a number would change is text: ``007`` and ``2024_01`` are names.
+    """
     given = [word for word in words if word not in MISSING]
-    for kind in (int, float):
-        try:
-            parsed = [kind(word) for word in given]
-        except ValueError:
-            continue
-        if len(given) == len(words) and given:
-            return np.array(parsed, dtype=kind)
-        if given:
-            return np.array([float(w) if w not in MISSING else np.nan for w in words])
-    return np.array(words, dtype=str)
+    if not given or not all(_NUMBER.fullmatch(word) for word in given):
+        return np.array(words, dtype=str)
+    if len(given) == len(words) and all(_WHOLE.fullmatch(word) for word in words):
+        return np.array(words, dtype=np.int64)
+    return np.array([np.nan if word in MISSING else float(word) for word in words])
 
 
 def _not_text(path: Path, place: int) -> FormatError:

@@ -23,6 +23,7 @@ from napari_cryonet.io.coordinates.sheet import (
     Output,
     Sheet,
     Written,
+    as_numbers,
     combined,
     numbered,
     numbered_volumes,
@@ -89,8 +90,9 @@ def write(outputs: Sequence[Output]) -> Written:
     table[:, 3] = np.arange(1, count + 1)
     kept = {SCORE, CLASS} & set(given.columns)
     for place, name in _NAMES.items():
-        if name in given.columns and place != _TOMOGRAM:
-            table[:, place] = given.columns[name].astype(float)
+        numbers = as_numbers(given.columns.get(name))
+        if numbers is not None and place != _TOMOGRAM:
+            table[:, place] = numbers
             kept.add(name)
     table[:, _PLACE] = given.numbers
     if SCORE in given.columns:

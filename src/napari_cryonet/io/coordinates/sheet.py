@@ -138,6 +138,20 @@ class Output:
         return np.full(len(self.numbers), self.diameter / unit)
 
 
+def as_numbers(values: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    """Return a column with 0 where it has no number; None if there is none, or one of text."""
+    if values is None or values.dtype.kind not in "biuf":
+        return None
+    numbers: NDArray[np.float64] = np.nan_to_num(values.astype(float))
+    return numbers
+
+
+def typical(widths: NDArray[Any] | None, which: NDArray[np.bool_], usual: float) -> float:
+    """Return the median diameter of some particles, or the usual one if none is known."""
+    known = np.array([]) if widths is None else widths[which & np.isfinite(widths)]
+    return float(np.median(known)) if len(known) else usual
+
+
 @dataclass(frozen=True)
 class Written:
     """The content of a file, and what it holds.

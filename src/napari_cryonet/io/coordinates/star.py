@@ -22,7 +22,10 @@ from numpy.typing import NDArray
 from napari_cryonet.errors import FormatError
 from napari_cryonet.io.coordinates.lines import column, text
 
-_NAMES = ("rlnTomoName", "rlnMicrographName", "rlnTomoParticleName", "rlnImageName")
+_NAMES = (
+    *("rlnTomoName", "rlnMicrographName", "rlnTomoParticleName", "rlnImageName"),
+    *("rlnGroupName", "rlnOpticsGroupName"),
+)
 _MISSING = "<NA>"
 
 
@@ -96,7 +99,7 @@ def star_text(blocks: Mapping[str, Mapping[str, Any]]) -> bytes:
         return pandas.DataFrame(dict(block)) if loop else dict(block)
 
     ready = {name: made(block) for name, block in blocks.items()}
-    written: str = starfile.to_string(ready, float_format="%.6f")
+    written: str = starfile.to_string(ready, float_format="%.9g")
     return written.encode()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from napari_cryonet.nn.bands import Band, Bands, Falling, Shape
+from napari_cryonet.nn.filtering import standardised
 from napari_cryonet.reporting import Tick
 from napari_cryonet.types.volume import ZYX
 
@@ -56,7 +57,7 @@ def by_windows(
     """
     box = tuple(max(4, 2 * round(BOX * radius / step / 2)) for step in size)
     padding = [side // 2 for side in reversed(box) for _ in range(2)]
-    padded = [torch.nn.functional.pad(half - half.mean(), padding) for half in halves]
+    padded = [torch.nn.functional.pad(standardised(half), padding) for half in halves]
     taper = _hann(box).to(padded[0])
     shells = _shells(box, size, bands.centres, _WIDTH / radius).to(padded[0])
     cells = [torch.arange(side, device=where.device) for side in box]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.picking.labels import REJECTED, Labels, core_voxels
+from napari_cryonet.methods.picking.network import PickNet
 from napari_cryonet.methods.picking.rows import Labelled, kinds
 from napari_cryonet.methods.picking.settings import (
     BACKGROUND,
@@ -131,11 +132,17 @@ def prepare(row: Labelled, shared: Plan, settings: TrainSettings, report: Report
     Raises
     ------
     DataError
-        If the tomogram is constant or holds values that are not numbers.
+        If the tomogram is constant, too thin or holds values that are not numbers.
     """
     report.check()
     values = on_scale(row.volume, shared.voxel_size)
     report.check()
+    if min(values.shape) < PickNet.multiple:
+        raise DataError(
+            f"{row.volume.name} is {min(values.shape)} voxels thick where a particle has "
+            f"{settings.across:g} across; {PickNet.multiple} are the least. Give the whole "
+            f"tomogram, or a smaller diameter."
+        )
     ratio = np.array(values.shape) / np.array(row.volume.shape)
     numbers = np.array([shared.classes.index(name) for name in kinds(row.particles)], np.intp)
     every = np.full(len(row.points), REJECTED)
@@ -156,7 +163,7 @@ def prepare(row: Labelled, shared: Plan, settings: TrainSettings, report: Report
         min(number * core_voxels(across) / max(unknown, 1), 0.5)
         for number, across in zip(hidden, shared.across, strict=True)
     )
-    sides = patch_sides(values.shape, settings.patch, 4)
+    sides = patch_sides(values.shape, settings.patch, PickNet.multiple)
     return Source(values, labels, regions, sides, prior)
 
 

@@ -28,9 +28,6 @@ _JUDGED, _FEWEST_JUDGED = 16, 5
 _OFFSETS = 1.0
 _GENTLY = 1 / 3  # of the learning rate, for weights that know particles
 
-KNOWING = "knows_particles"
-"""Under which the card says that a network has learnt from weights that know particles."""
-
 
 @dataclass
 class PickLearner:
@@ -50,6 +47,11 @@ class PickLearner:
         Device and precision.
     volume
         Gives name and voxel size of previews: the first tomogram.
+
+    Attributes
+    ----------
+    knowing
+        Whether the network started from weights that know particles of many kinds.
     """
 
     network: nn.Module
@@ -70,7 +72,7 @@ class PickLearner:
         """Start from the weights of a model, gently if they know particles of many kinds."""
         take = take_general if general else take_trained
         why_not = take(as_picker(self.network), model)
-        if why_not is None and (general or model.card.extra.get(KNOWING, False)):
+        if why_not is None and general:
             self.knowing = True
             rate = _GENTLY * self.settings.learning_rate
             self.settings = self.settings.model_copy(update={"learning_rate": rate})
@@ -220,7 +222,7 @@ class PickLearner:
         device = self.compute.device
         parts = [torch.stack(part).to(device) for part in zip(*items, strict=True)]
         given, heat, negative, unlabelled, background, offsets = parts
-        prior = torch.tensor(source.prior, device=device)
+        prior = torch.tensor(source.prior, dtype=torch.float32, device=device)
         return Batch(given, heat, negative, unlabelled, background, offsets, prior)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from napari_cryonet.errors import DataError
 from napari_cryonet.methods.picking.data import Plan, Source, plan, prepare
-from napari_cryonet.methods.picking.learner import KNOWING, PickLearner
+from napari_cryonet.methods.picking.learner import PickLearner
 from napari_cryonet.methods.picking.network import PickNet, build, specification
 from napari_cryonet.methods.picking.picks import labelled_peaks
 from napari_cryonet.methods.picking.rows import Labelled, Row, checked
@@ -82,9 +82,8 @@ def train(
 
     def measure(trained: nn.Module, hurry: bool) -> dict[str, Any]:
         passes = 1 if hurry else ApplySettings().passes
-        tail = learner.knowing
-        found = thresholds(trained, sources, shared, passes, compute, tail=tail)
-        return {"thresholds": found, "believed": learner.believed, KNOWING: tail}
+        found = thresholds(trained, sources, shared, passes, compute, tail=learner.knowing)
+        return {"thresholds": found, "believed": learner.believed}
 
     card = _card(rows, settings, spec, shared)
     return fit(learner, card, report, measure, folder=folder, resume=resume, start=start)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryonet.errors import DataError
+from napari_cryonet.methods.resolution.network import OriginalNetwork
 from napari_cryonet.methods.resolution.powers import Field, powers
 from napari_cryonet.methods.resolution.settings import TrainSettings
 from napari_cryonet.methods.resolution.targets import imported, is_resolution, measured
@@ -89,7 +90,7 @@ def prepare(
         If the volumes do not fit together, or nothing is left to learn from.
     """
     _check_row(row, settings)
-    multiple = 1 if voxel_size is None else 16
+    multiple = 1 if voxel_size is None else OriginalNetwork.multiple
     if row[0].data.ndim == 4:
         return _of_fragments(row, settings)
     map_, wanted, mask = _opened(row, settings, compute, report)
@@ -235,6 +236,12 @@ def _of_fragments(row: Row, settings: TrainSettings) -> list[Source]:
             f"original network learns from them: network = original."
         )
     maps, wanted = np.asarray(row[0].data, dtype=np.float32), imported(row[1])
+    multiple = OriginalNetwork.multiple
+    if any(side % multiple for side in maps.shape[1:]):
+        raise DataError(
+            f"{row[0].name} holds fragments of {' × '.join(map(str, maps.shape[1:]))} voxels; the "
+            f"original network takes sides that are multiples of {multiple}. Cut them so."
+        )
     return [
         Source.of(part[None], target, part.shape)
         for part, target in zip(maps, wanted, strict=True)

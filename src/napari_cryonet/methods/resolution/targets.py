@@ -17,6 +17,7 @@ from napari_cryonet.signal.resolution_settings import window_radius
 from napari_cryonet.types import Volume
 
 _STEP = 2
+_KNOWN = 0.999  # of the places around a voxel, weighted as they are interpolated
 _OUTSIDE = 100.0
 """What ResMap writes outside of its mask; no map has so coarse a resolution."""
 
@@ -82,5 +83,11 @@ def measured(
         frequency = np.asarray(found.cpu())
     ends = (frequency <= 1.001 * bands.centres[0]) | (frequency >= 0.999 * bands.centres[-1])
     axes = [places(count, _STEP).numpy() for count in shape]
-    known = np.where(ends, np.float32(np.nan), frequency)
-    return np.stack([1 / plane for plane in everywhere(known, shape, axes)])
+    values = everywhere(np.where(ends, np.float32(1), frequency), shape, axes)
+    shares = everywhere((~ends).astype(np.float32), shape, axes)
+    return np.stack(
+        [
+            np.where(share > _KNOWN, 1 / plane, np.float32(np.nan))
+            for plane, share in zip(values, shares, strict=True)
+        ]
+    )

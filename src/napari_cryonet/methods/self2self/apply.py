@@ -97,7 +97,9 @@ def apply(
     if work.deviation is not None:
         sentence = f"Standard deviation over {settings.passes} passes of Self2Self."
         unsure = given.changed(work.deviation, sentence, name=f"{thing.name} uncertainty")
-        others["uncertainty"] = on_its_grid(unsure, thing)
+        others["uncertainty"] = back = on_its_grid(unsure, thing)
+        if back is not unsure:
+            np.maximum(back.data, 0, out=back.data)  # resampling rings
     return Result(on_its_grid(result, thing, into), work.measures(), others)
 
 
