@@ -2,7 +2,8 @@
 
 The files decide: what is in the folder is in the library, and where it is says what it is
 for. The index, ``library.csv``, adds what the files do not tell: the entry, its title, its
-resolution, how well the halves correlate. A column that is added by hand is kept.
+resolution, how well the halves correlate. A column that is added by hand is kept, and so are
+rows whose files are away.
 """
 
 from __future__ import annotations
