@@ -112,3 +112,10 @@ def test_images_of_two_sizes_are_refused(tmp_path: Path, sample: SmlmSample) -> 
     write(root / "1.2" / "other.fits", small)
     with pytest.raises(FormatError, match=r"1\.2 differ: other has \(32, 20\) pixels"):
         image_set.read(root)
+
+
+def test_spots_of_two_widths_are_refused(tmp_path: Path, sample: SmlmSample) -> None:
+    write(tmp_path / "a.fits", replace(sample.images, spot=7.5))
+    write(tmp_path / "b.fits", replace(sample.images, spot=15.0))
+    with pytest.raises(FormatError, match=r"b has spots of the width 15.0 nm, a of 7\.5"):
+        image_set.read(tmp_path)

@@ -91,6 +91,7 @@ def test_cells_of_matlab_are_groups(tmp_path):
         ("x [furlong],y [nm]\n1,2\n", {}, "in 'furlong'"),
         ("x [nm],b\n1,2\n", {}, "no column y; it has x .nm., b"),
         ("x [nm],y [nm]\n1,2\n1,two\n", {}, "Line 3 .* 'two' in the column 'y .nm.'"),
+        ("x [nm],y [nm]\n\n\n1,2\n1,two\n", {}, "Line 5 .* 'two' in the column 'y .nm.'"),
         ("x [nm],y [nm]\n1,2\n1,2,3,4\n", {}, "is no table"),
         ("x [nm],y [nm]\n1,2\n", {"group_column": "cell"}, "no column 'cell' for group"),
     ],
@@ -99,6 +100,13 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path, text, asked, words):
     path = written(tmp_path / "a.csv", text)
     with pytest.raises((FormatError, SettingsError), match=words):
         localisations.read(path, LocalisationSettings(**asked))
+
+
+def test_what_is_no_number_matters_only_where_it_is_needed(tmp_path):
+    text = "x [nm],y [nm],uncertainty [nm]\n1,2,NaN\n\n3,4,5\n"
+    table = localisations.read(written(tmp_path / "a.csv", text))
+    assert table.positions.tolist() == [[2, 1], [4, 3]]
+    assert np.isnan(table.features["uncertainty"]).tolist() == [True, False]
 
 
 def test_what_is_wrong_with_hdf5_is_said(tmp_path):

@@ -85,7 +85,32 @@ def test_width_weight_number_and_copies_are_as_asked(table):
     few = particle_images(table, BOX.updated({"most": 10, "copies": 3}))
     assert few.images.data.shape == (9, 48, 48)
     np.testing.assert_allclose(few.images.data.sum(axis=(1, 2)), 10, rtol=1e-2)
-    assert abs(few.images.data[0] - few.images.data[1]).max() > 0.01
+    assert abs(few.images.data[0] - few.images.data[2]).max() > 0.01
+
+
+def test_halves_of_the_images_have_no_particle_in_common(table):
+    found = particle_images(table, BOX.updated({"copies": 3}))
+    assert found.groups.tolist() == [4, 7, 4, 7, 4, 7, 9, 9, 9]
+    assert not set(found.groups[0:6:2]) & set(found.groups[1:6:2])
+    once = particle_images(table, BOX)
+    for place, group in ((0, 0), (1, 1), (6, 2)):  # the first copy of each is not turned
+        np.testing.assert_allclose(found.images.data[place], once.images.data[group])
+        np.testing.assert_allclose(found.centres[place], once.centres[group])
+
+
+def test_the_width_that_was_drawn_is_told(table):
+    assert particle_images(table, BOX).images.spot == pytest.approx(BOX.sigma)
+    wide = particle_images(table, BOX.updated({"width": "uncertainty"})).images
+    assert wide.spot == pytest.approx(15.0)
+
+
+def test_a_column_matters_only_where_it_is_used(table):
+    values = table.features["uncertainty"].copy()
+    values[1] = np.nan
+    odd = Localisations(table.positions, {**table.features, "uncertainty": values})
+    assert len(particle_images(odd, BOX).groups) == 3
+    with pytest.raises(DataError, match=r"The column uncertainty of .* no finite numbers"):
+        particle_images(odd, BOX.updated({"width": "uncertainty"}))
 
 
 def test_what_a_table_lacks_is_said(table):

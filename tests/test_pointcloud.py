@@ -203,6 +203,22 @@ def test_a_blurred_level_equals_wider_spots(sample):
     assert particles.radius == pytest.approx(SAMPLE.radius, rel=0.03)
 
 
+def test_images_that_show_noise_alone_are_named(sample):
+    images, pixel, spot = join([sample.images], None, None, SilentReporter())
+    noise = np.random.default_rng(0).normal(0, images.max() / 20, images.shape[1:])
+    images[[3, 5]] = noise - noise.mean() + 1e-6
+    with pytest.raises(DataError, match=r"on the images 3, 5 \(from 0\); take them out"):
+        prepare(images, pixel, spot, torch.device("cpu"))
+
+
+def test_spots_of_two_widths_are_refused_unless_one_is_given(sample):
+    wide = replace(sample.images, spot=2 * sample.images.spot)
+    with pytest.raises(DataError, match="set the spot size"):
+        join([sample.images, wide], None, None, SilentReporter())
+    _, _, spot = join([sample.images, wide], None, 9.0, SilentReporter())
+    assert spot == 9.0
+
+
 def test_what_is_wrong_with_images_is_said(sample):
     def refused(images, words, **changes):
         with pytest.raises(DataError, match=words):

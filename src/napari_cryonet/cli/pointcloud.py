@@ -93,6 +93,8 @@ class CloudFamily(Family):
             if asked.cloud is not None:
                 _check_cloud(asked.cloud)
                 check_output(asked.cloud, overwrite=asked.overwrite)
+            elif asked.mirror:
+                raise SettingsError("--mirror is for the file of --cloud; give that as well.")
             code = Training(self.method, self.columns, inputs, asked, options).run()
             if asked.cloud is not None:
                 _write_cloud(asked)

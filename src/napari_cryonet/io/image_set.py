@@ -116,6 +116,12 @@ def _joined(path: Path, stacks: list[ImageStack]) -> ImageStack:
                 f"the size {stack.pixel_size}, {first.name} {first.images.shape[1:]} of "
                 f"{first.pixel_size}. Put images of one size into a folder of their own."
             )
+        if stack.spot != first.spot:
+            raise FormatError(
+                f"The images of {path} differ: {stack.name} has spots of the width {stack.spot} "
+                f"{stack.unit}, {first.name} of {first.spot}. Put images of one width into a "
+                f"folder of their own."
+            )
     data = np.concatenate([stack.images for stack in stacks])
     notes = tuple(sorted({note for stack in stacks for note in stack.notes}))
     return ImageStack(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ _NAMES = {
     "frame": ("frame", "frame_ix", "first frame", "image-id", "t"),
     "group": ("group", "cluster", "particle", "particle id", "cluster id"),
 }
+_NEEDED = ("x", "y", "z", "group")
 _LENGTHS = ("x", "y", "z", "sigma", "uncertainty")
 _WITH_UNIT = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]")
 _NANOMETRES = {"nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "angstrom": 0.1, "å": 0.1, "m": 1e9}
@@ -148,14 +150,21 @@ def _read_text(path: Path, settings: LocalisationSettings) -> dict[str, Column]:
     for name, (number, unit) in found.items():
         values = pd.to_numeric(table[number], errors="coerce").to_numpy(float)
         bad = ~np.isfinite(values)
-        if bad.any():
-            line = int(bad.argmax())
+        if bad.any() and name in _NEEDED:
+            row = int(bad.argmax())
             raise FormatError(
-                f"Line {line + 2} of {path} has {str(table[number][line])!r} in the column "
+                f"Line {_line(path, row)} of {path} has {str(table[number][row])!r} in the column "
                 f"{header[number]!r}; a finite number is needed."
             )
         columns[name] = Column(values, unit)
     return columns
+
+
+def _line(path: Path, row: int) -> int:
+    """Return the line of a row of a table, whose first line names columns; blank ones are none."""
+    with open_stream(path) as stream:
+        rows = (number for number, line in enumerate(stream, 1) if line.strip())
+        return next(islice(rows, row + 1, None))
 
 
 def _header(line: str, separator: str) -> list[str]:

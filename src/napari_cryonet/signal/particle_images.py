@@ -64,7 +64,7 @@ def particle_images(
     """
     groups = _groups(table, settings, picks)
     random = np.random.default_rng(settings.seed)
-    drawn, kept, centres = [], [], []
+    drawn, kept, centres, squares = [], [], [], []
     for number in np.unique(groups[groups >= 0]):
         rows = np.flatnonzero(groups == number)
         if len(rows) < settings.least:
@@ -73,6 +73,7 @@ def particle_images(
             rows = np.sort(random.choice(rows, settings.most, replace=False))
         particle = table.kept(rows)
         centre = _centre(particle.plane, settings)
+        squares.append(np.mean(np.square(_widths(particle, settings))))
         for copy in range(settings.copies):
             angle = random.uniform(-np.pi, np.pi) if copy else 0.0
             drawn.append(_draw(particle, centre, angle, settings))
@@ -84,11 +85,23 @@ def particle_images(
             f"groups, none with {settings.least} or more; lower that number or group otherwise."
         )
     said = f"{len(drawn)} images of {len(set(kept))} particles drawn from {table.name}."
+    order = _alternating(len(drawn), settings.copies)
     images = ImageStack(
-        np.stack(drawn), (settings.pixel_size,) * 2, "nm", name=f"{table.name} particles",
-        history=(*table.history, said), spot=settings.sigma,
+        np.stack(drawn)[order], (settings.pixel_size,) * 2, "nm", name=f"{table.name} particles",
+        history=(*table.history, said), spot=float(np.sqrt(np.mean(squares))),
     )  # fmt: skip
-    return ParticleImages(images, np.array(kept), np.array(centres))
+    return ParticleImages(images, np.array(kept)[order], np.array(centres)[order])
+
+
+def _alternating(count: int, copies: int) -> list[int]:
+    """Return an order in which the copies of two particles take turns.
+
+    All copies of a particle are then even ones, or all odd ones, so that halves of the images
+    have no particle in common, but for the last one of an odd number.
+    """
+    order = np.arange(count).reshape(-1, copies)
+    paired = order[: len(order) // 2 * 2].reshape(-1, 2, copies).swapaxes(1, 2)
+    return [*paired.ravel().tolist(), *order[len(order) // 2 * 2 :].ravel().tolist()]
 
 
 def _groups(table: Localisations, settings: ParticleSettings, picks: Floats | None) -> Numbers:
@@ -153,12 +166,18 @@ def _draw(
     """Return the image of a particle that is turned about its middle."""
     cos, sin = np.cos(angle), np.sin(angle)
     turned = (particle.plane - centre) @ np.array([[cos, -sin], [sin, cos]])
-    width: float | Floats = settings.sigma
-    if settings.width == "uncertainty":
-        width = np.maximum(_column(particle, "uncertainty"), settings.pixel_size / 2)
     weights = _column(particle, "photons") if settings.weight == "photons" else None
+    widths = _widths(particle, settings) / settings.pixel_size
     places = turned / settings.pixel_size + settings.box // 2
-    return splat(places, (settings.box, settings.box), width / settings.pixel_size, weights)
+    return splat(places, (settings.box, settings.box), widths, weights)
+
+
+def _widths(particle: Localisations, settings: ParticleSettings) -> float | Floats:
+    """Return the standard deviation of all spots in nm, or of each."""
+    if settings.width != "uncertainty":
+        return settings.sigma
+    widths: Floats = np.maximum(_column(particle, "uncertainty"), settings.pixel_size / 2)
+    return widths
 
 
 def _column(particle: Localisations, name: str) -> Floats:
@@ -168,4 +187,10 @@ def _column(particle: Localisations, name: str) -> Floats:
             f"{particle.name} has no column {name}, only "
             f"{', '.join(particle.features) or 'places'}; draw all spots alike."
         )
-    return np.asarray(particle.features[name], dtype=float)
+    values = np.asarray(particle.features[name], dtype=float)
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"The column {name} of {particle.name} has values that are no finite numbers; take "
+            f"those rows out, or draw all spots alike."
+        )
+    return values

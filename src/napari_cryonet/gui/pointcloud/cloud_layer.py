@@ -52,7 +52,7 @@ class CloudLayer:
         """
         if name in self._viewer.layers:
             self._viewer.layers.remove(name)
-        self._name, self.layer = name, None
+        self.name, self.layer = name, None
 
     def show(self, cloud: PointCloud) -> None:
         """Show a cloud, which may have more or fewer points than the one before.
@@ -85,7 +85,7 @@ class CloudLayer:
         """Add the layer."""
         ((data, attributes, kind),) = layer_data(cloud)
         radius = float(np.sqrt(np.square(cloud.vertices).sum(axis=1).mean()))
-        attributes |= {"name": self._name, "size": _SIZE * radius, "face_color": _COLOUR}
+        attributes |= {"name": self.name, "size": _SIZE * radius, "face_color": _COLOUR}
         attributes |= {"antialiasing": 0.0, "visible": False}  # no black rims; not in view yet
         self._agree()
         self.layer = self._viewer.add_layer(Layer.create(data, attributes, kind))

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
+from napari.layers import Points
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
 from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layer_box import LayerBox, is_picks
 from napari_cryonet.gui.layout import scrolling, text_label
-from napari_cryonet.gui.things import placed
+from napari_cryonet.gui.things import factors
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import localisations
 from napari_cryonet.io.localisation_settings import LocalisationSettings
@@ -56,7 +58,7 @@ class TableDialog(QDialog):
         self.images: ImageStack | None = None
         self.columns = SettingsForm(LocalisationSettings)
         self.drawing = SettingsForm(ParticleSettings)
-        self.picks = LayerBox(viewer, is_picks, "none")
+        self.picks = LayerBox(viewer, _is_plane, "none")
         self.picks.setToolTip("Particles are what lies around these points, in the table's nm")
         self.words = text_label(_ERROR)
         self.buttons = QDialogButtonBox(
@@ -100,7 +102,14 @@ class TableDialog(QDialog):
         layout.addWidget(self.buttons)
 
 
+def _is_plane(layer: Any) -> bool:
+    """Whether a layer holds points along y, x, or along z, y, x that are not those of a cloud."""
+    return is_picks(layer) or (isinstance(layer, Points) and layer.ndim == 2)
+
+
 def _in_nm(layer: Any) -> Any:
     """Return the points of a layer, ``(n, 2)`` y, x in nm."""
     data, attributes, _ = layer.as_layer_data_tuple()
-    return placed(data, attributes, "nm")[:, 1:]
+    unit = [factor or 1.0 for factor in factors(attributes, 2, "nm")]
+    world = data * np.array(attributes["scale"]) + np.array(attributes["translate"])
+    return world[:, -2:] * unit

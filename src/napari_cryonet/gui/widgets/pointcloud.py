@@ -84,8 +84,8 @@ class PointCloudWidget(Room):
         output = str(free_name(models_folder(), name))
         work = self._start(f"Reconstruct from {name}", chosen, action="train", output=output)
         work.region = _EVERYTHING
-        self.page.cloud.begin(f"{name} cloud")
         self.plot.follow(work)
+        work.changed.connect(self._on_changed)
         work.previewed.connect(self._on_preview)
         return work
 
@@ -107,7 +107,7 @@ class PointCloudWidget(Room):
         chosen, outcome = self._given.pop(work, None), work.outcome
         if chosen is None or outcome is None:
             return
-        self.page.cloud.begin(f"{chosen.images.name} cloud")
+        self.page.cloud.begin(_cloud_name(chosen))
         self._show(lambda: from_application(outcome.others, chosen))
 
     def save_cloud(self, path: Path) -> None:
@@ -192,6 +192,8 @@ class PointCloudWidget(Room):
         if model is None or work not in self._given:
             return
         chosen = self._given.pop(work)
+        if self.page.cloud.name != _cloud_name(chosen):
+            self.page.cloud.begin(_cloud_name(chosen))
         self._show(lambda: from_training(model, chosen))
 
     def _show(self, find: Callable[[], Found]) -> None:
@@ -213,6 +215,12 @@ class PointCloudWidget(Room):
 
     # Slots are methods: napari drops a closed dock, and a closure would keep it half alive.
 
+    def _on_changed(self) -> None:
+        """Let the cloud grow on a layer of its own once its reconstruction is under way."""
+        work = self.sender()
+        if isinstance(work, Work) and work.state == "running" and work in self._given:
+            self.page.cloud.begin(_cloud_name(self._given[work]))
+
     def _on_preview(self, cloud: PointCloud) -> None:
         """Show how the cloud grows."""
         self.page.cloud.show(cloud)
@@ -228,3 +236,8 @@ class PointCloudWidget(Room):
     def _on_save_film(self) -> None:
         """Save a film of the cloud."""
         self.guard(lambda: self._ask("film", _FILMS, self.page.found.cloud, self.save_film))
+
+
+def _cloud_name(chosen: Chosen) -> str:
+    """Return the name of the layer of a cloud."""
+    return f"{chosen.images.name} cloud"

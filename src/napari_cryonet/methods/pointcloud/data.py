@@ -21,7 +21,7 @@ SAMPLING = 0.8
 """The largest pixel that shows spots well, in their widths."""
 
 _LEAST_BLUR = 0.8  # pixels of the images: a narrower Gaussian is not sampled well
-_BATCH = 500
+_BATCH, _LISTED = 500, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ def prepare(
     Raises
     ------
     DataError
-        If the particle is not larger than its spots.
+        If the particle is not larger than its spots, or an image shows noise alone.
     """
     sums = images.sum(axis=(1, 2))
     values = torch.from_numpy(images / sums[:, None, None]).to(device)
@@ -168,10 +168,36 @@ def prepare(
     centres = torch.stack([values.sum(2) @ axes[0], values.sum(1) @ axes[1]], dim=1)
     if radius is None or reach is None:
         radius, reach = _extent(values, centres, axes, spot)
+    _refuse_noise(values, centres, axes, reach)
     return Particles(
         values, centres / radius, torch.from_numpy(sums).to(device), radius, pixel / radius,
         spot / radius, reach / radius,
     )  # fmt: skip
+
+
+def _refuse_noise(values: Tensor, centres: Tensor, axes: list[Tensor], reach: float) -> None:
+    """Raise if what an image sums up to around its middle is no more than noise brings there.
+
+    Its pixels would be divided by next to nothing. No image without negative pixels is refused.
+    """
+    weak = []
+    for start in range(0, len(values), _BATCH):
+        part = slice(start, start + _BATCH)
+        inside = values[part] * (_away(centres[part], axes) <= reach)
+        weak.append(inside.sum((1, 2)) <= inside.square().sum((1, 2)).sqrt() * (1 - 1e-6))
+    found = torch.cat(weak).nonzero().flatten().tolist()
+    if found:
+        several = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        raise DataError(
+            f"Nothing stands out of the noise on the images {', '.join(map(str, found[:_LISTED]))}"
+            f"{several} (from 0); take them out."
+        )
+
+
+def _away(centres: Tensor, axes: list[Tensor]) -> Tensor:
+    """Return how far ``(n, y, x)`` each pixel is from the centre of its image."""
+    y, x = (axis - centres[:, number, None] for number, axis in enumerate(axes))
+    return (y[:, :, None].square() + x[:, None, :].square()).sqrt()
 
 
 def _extent(
@@ -183,8 +209,7 @@ def _extent(
     lies at the border of the images is taken as background.
     """
     step = float(axes[0][1] - axes[0][0])
-    away = [(axis - centres[:, number, None]) for number, axis in enumerate(axes)]
-    distance = (away[0][:, :, None].square() + away[1][:, None, :].square()).sqrt()
+    distance = _away(centres, axes)
     ring = (distance / step).long()
     total = torch.zeros(int(ring.max()) + 1, device=values.device)
     count = torch.zeros_like(total).index_add_(

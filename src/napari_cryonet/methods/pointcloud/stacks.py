@@ -39,8 +39,8 @@ def join(
     Raises
     ------
     DataError
-        If there is nothing, if sizes or units differ, if pixels are not square, or an image is
-        empty or not finite.
+        If there is nothing, if sizes, units or spots differ, if pixels are not square, or an image
+        is empty or not finite.
     """
     if not stacks or not all(isinstance(stack, ImageStack) for stack in stacks):
         raise DataError("A point cloud is reconstructed from stacks of images; give some.")
@@ -51,6 +51,11 @@ def join(
             raise DataError(
                 f"All images are real and of one size; {stack.name} has {ours[0]} pixels of "
                 f"{ours[1]} {ours[2]}, {first.name} {theirs[0]} of {theirs[1]} {theirs[2]}."
+            )
+        if spot is None and stack.spot != first.spot:
+            raise DataError(
+                f"The spots of {stack.name} have the width {stack.spot} {stack.unit}, those of "
+                f"{first.name} {first.spot}; set the spot size if it is the same."
             )
     images = np.concatenate([np.asarray(stack.images, np.float32) for stack in stacks])
     sums = images.sum(axis=(1, 2))
