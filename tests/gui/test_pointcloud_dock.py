@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,18 @@ def test_a_cloud_grows_and_is_shown_mirrored_and_saved(dock, model, layer, qtbot
     dock.save_poses(tmp_path / "poses.csv")
     assert len(poses_file.read(tmp_path / "poses.csv")) == COUNT - 1
     assert f"\n{rejected}," not in (tmp_path / "poses.csv").read_text()
+
+
+def test_two_reconstructions_in_the_queue_grow_on_layers_of_their_own(
+    dock, model, layer, sample, shown, qtbot
+):
+    other = model.add_layer(shown(replace(sample.images, name="other")))
+    dock.train_button.click()
+    dock.data.images.choose(other)
+    dock.train_button.click()
+    done(qtbot, dock)
+    names = {each.name for each in model.layers}
+    assert {"simulated cloud", "other cloud"} <= names
 
 
 def test_stop_keeps_the_cloud_and_says_that_nothing_was_compared(dock, layer, model, qtbot):
