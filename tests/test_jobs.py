@@ -22,6 +22,7 @@ from napari_cryonet.errors import (
     CryonetError,
     DataError,
     FileProblem,
+    FormatError,
     ModelError,
     OutOfMemory,
     OutputExists,
@@ -317,6 +318,26 @@ def test_an_output_that_is_there_is_seen_before_the_work(
         run(job, report)
     assert (report.steps, report.said) == ([], [])
     assert output.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"action": "train", "output": "a.pt"}, "no name for a model; it ends in .safetensors"),
+        ({"action": "apply", "output": "a.star"}, "no name for this result; it ends in .mrc"),
+        ({"action": "apply", "output": "a.csv", "method": "deconvolution"}, "ends in .mrc"),
+        ({"action": "apply", "output": "a.mrc", "method": "pointcloud"}, "ends in .csv"),
+    ],
+    ids=str,
+)
+def test_a_name_that_promises_another_format_is_seen_before_the_work(
+    files: Files, tmp_path: Path, fields: dict[str, Any], said: str
+) -> None:
+    output = str(tmp_path / fields["output"])
+    job = files.job(**{"settings": {}, "model": "/no/model", **fields, "output": output})
+    with pytest.raises(FormatError, match=said.replace(".", r"\.")):
+        run(job, SilentReporter())
+    assert not Path(output).exists()
 
 
 def test_further_parts_that_are_there_are_seen_before_the_work(

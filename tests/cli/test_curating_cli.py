@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from cyclopts import App
 
-from napari_cryonet import write
+from napari_cryonet import Volume, write
 from napari_cryonet.cli import curating
-from napari_cryonet.errors import FileProblem
+from napari_cryonet.errors import FileProblem, SettingsError
 from napari_cryonet.jobs.inputs import read_points
 from napari_cryonet.types import Points
 
@@ -69,3 +69,14 @@ def test_spikes_are_merged_from_file_to_file(call: Any, line: Path, capsys: Any)
     assert np.allclose(made.positions, [[5, 7, 27.5]])
     with pytest.raises(FileProblem, match=r"spikes\.csv"):
         call(*words)
+
+
+def test_files_that_count_from_the_middle_need_their_tomogram(call: Any, line: Path) -> None:
+    tomogram, centred = line.with_name("tomogram.mrc"), line.with_name("centred.star")
+    write(tomogram, Volume(np.zeros((40, 50, 60), np.float32), (10.0,) * 3))
+    words = ("spikes", line, "--distance", 80, "--least", 1, "--output", centred)
+    assert call(*words, "--tomogram", tomogram) == 0
+    again = ("spikes", centred, "--distance", 80, "--least", 1, "--output", line.with_name("b.csv"))
+    with pytest.raises(SettingsError, match="give --tomogram FILE"):
+        call(*again)
+    assert call(*again, "--tomogram", tomogram) == 0

@@ -50,6 +50,11 @@ def test_the_shipped_model_is_applied_and_scored(files, tmp_path, capsys) -> Non
     assert "of the best constant" in capsys.readouterr().out
 
 
+def test_the_card_of_a_model_is_printed(capsys) -> None:
+    assert call(["resolution", "model", "shipped", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["method"] == "resolution"
+
+
 def test_half_maps_train_a_model_that_is_applied(files, tmp_path, capsys) -> None:
     model, out = tmp_path / "own.safetensors", tmp_path / "found.mrc"
     halves = [str(files / f"half{number}.mrc") for number in (1, 2)]

@@ -93,8 +93,9 @@ def test_bad_inputs_leave_no_run_folder(cryonet: Any, halves: Halves) -> None:
 
 
 def test_halves_must_differ(cryonet: Any, halves: Halves, tiny: Words) -> None:
-    result = cryonet("noise2noise", "train", halves[0], halves[0], "--output", "m", *tiny)
-    assert (result.code, Path("m").exists()) == (2, False)
+    name = "m.safetensors"
+    result = cryonet("noise2noise", "train", halves[0], halves[0], "--output", name, *tiny)
+    assert (result.code, Path(name).exists()) == (2, False)
     assert "one and the same volume" in result.sentence
 
 

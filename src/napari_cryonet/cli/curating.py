@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +11,10 @@ from cyclopts import Parameter
 
 from napari_cryonet.cli.options import FILES, CommonFiles, chosen, options_of
 from napari_cryonet.cli.output import say_json, say_table
+from napari_cryonet.cli.picks import known_picks
 from napari_cryonet.cli.work import DONE
-from napari_cryonet.io import read_volume, write
+from napari_cryonet.io import write
 from napari_cryonet.io.atomic import check_output
-from napari_cryonet.jobs.inputs import read_points
 from napari_cryonet.settings import Settings
 from napari_cryonet.signal.curating_settings import FibreSettings, SpikeSettings
 from napari_cryonet.types import Points
@@ -103,10 +103,7 @@ def _curated(
     """Read picks, clean them up and write them."""
     check_output(files.output, overwrite=files.overwrite)
     settings = kind.load(chosen(kind, files.settings, options))
-    points = read_points(picks, None if files.tomogram is None else read_volume(files.tomogram))
-    if points.voxel_size is None and files.voxel_size is not None:
-        points = replace(points, voxel_size=(files.voxel_size,) * 3)
-    made = clean(points, settings)
+    made = clean(known_picks(picks, files.tomogram, files.voxel_size), settings)
     write(files.output, made, overwrite=files.overwrite)
     return made
 

@@ -60,7 +60,8 @@ class Family:
         apply = f"{start} apply MODEL {self.given} --output FILE [OPTIONS]"
         app.command(self._train(), usage="Usage: " + "\n       ".join(train) + "\n")
         app.command(self._apply(), usage=f"Usage: {apply}\n")
-        app.command(self._model(), usage=f"Usage: {start} model MODEL [--json]\n")
+        usage = f"Usage: {start} model MODEL [--json]\n"
+        app.command(model_command(method), name="model", usage=usage)
         return app
 
     @property
@@ -131,33 +132,40 @@ class Family:
 
         method = table.find(self.method)
         kind = method.settings("apply")
-        own = ', or "shipped" for the one that comes with CryoNet' if method.shipped else ""
-        apply.__annotations__["model"] = inputs_of(f"The model file{own}")
+        apply.__annotations__["model"] = _model_of(method)
         apply.__annotations__["files"] = self.apply_files
         apply.__annotations__["inputs"] = inputs_of(f"What to apply it to: {self.given}")
         apply.__annotations__["options"] = options_of(kind)
         return apply
 
-    def _model(self) -> Callable[..., int]:
-        """Return the command that prints a model card."""
 
-        def model(file: Path, /, *, json: Flag = False) -> int:
-            """Print the card of a model.
+def model_command(method: table.Method) -> Callable[..., int]:
+    """Return the command that prints the card of a model of a method."""
 
-            Parameters
-            ----------
-            file
-                The model file; "shipped" for one that comes with CryoNet.
-            json
-                Print it as JSON.
-            """
-            path = table.find(self.method).model_file(str(file))
-            card = read_card(path)
-            Model(card, {}, path).check_method(self.method)
-            show_card(path, card, as_json=json)
-            return DONE
+    def model(file: Path, /, *, json: Flag = False) -> int:
+        """Print the card of a model.
 
-        return model
+        Parameters
+        ----------
+        file
+            The model file.
+        json
+            Print it as JSON.
+        """
+        path = method.model_file(str(file))
+        card = read_card(path)
+        Model(card, {}, path).check_method(method.name)
+        show_card(path, card, as_json=json)
+        return DONE
+
+    model.__annotations__["file"] = _model_of(method)
+    return model
+
+
+def _model_of(method: table.Method) -> Any:
+    """Return the annotation of the name of a model file."""
+    own = ', or "shipped" for the one that comes with CryoNet' if method.shipped else ""
+    return inputs_of(f"The model file{own}")
 
 
 def inputs_of(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +14,12 @@ from napari_cryonet.cli.applying import ApplyFiles, Applying
 from napari_cryonet.cli.methods import Family
 from napari_cryonet.cli.options import FILES, Flag, options_of
 from napari_cryonet.cli.output import number, say_json, say_table
+from napari_cryonet.cli.picks import known_picks
 from napari_cryonet.cli.work import DONE
-from napari_cryonet.io import read_volume, write
+from napari_cryonet.io import write
 from napari_cryonet.io.atomic import check_output
 from napari_cryonet.jobs import Outcome
-from napari_cryonet.jobs.inputs import read_points
 from napari_cryonet.methods import table
-from napari_cryonet.types import Points
 
 if TYPE_CHECKING:
     from napari_cryonet.signal.score import Score
@@ -131,7 +130,7 @@ def score_picks(
     """
     from napari_cryonet.signal.score import score, score_classes
 
-    ours, theirs = (_one(path, tomogram, voxel_size) for path in (picks, truth))
+    ours, theirs = (known_picks(path, tomogram, voxel_size) for path in (picks, truth))
     if classes:
         made = dict(score_classes(ours, theirs, distance))
     else:
@@ -143,14 +142,6 @@ def score_picks(
     for name, one in made.items():
         say_table({"class": name if classes else None, **_figures(one)})
     return DONE
-
-
-def _one(path: Path, tomogram: Path | None, voxel_size: float | None) -> Points:
-    """Return the positions of a file, with what is known of the tomogram."""
-    points = read_points(path, None if tomogram is None else read_volume(tomogram))
-    if points.voxel_size is None and voxel_size is not None:
-        return replace(points, voxel_size=(voxel_size,) * 3)
-    return points
 
 
 def _figures(made: Score) -> dict[str, object]:

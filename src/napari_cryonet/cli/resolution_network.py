@@ -10,6 +10,7 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from napari_cryonet.cli.applying import ApplyFiles, Applying
+from napari_cryonet.cli.methods import model_command
 from napari_cryonet.cli.options import FILES, Flag, options_of
 from napari_cryonet.cli.output import number, say_json, say_table
 from napari_cryonet.cli.pairs import Rows
@@ -60,6 +61,8 @@ def add_to(made: App) -> None:
     start = "Usage: cryonet resolution"
     made.command(apply, usage=f"{start} apply MAP [MASK] --output FILE [OPTIONS]\n")
     made.command(train, usage=f"{start} train MAP TARGET … --output MODEL [OPTIONS]\n")
+    usage = f"{start} model MODEL [--json]\n"
+    made.command(model_command(_METHOD), name="model", usage=usage)
     made.command(prepare, usage=f"{start} prepare MAP RESOLUTION … --output FOLDER\n")
     made.command(score, usage=f"{start} score RESOLUTION TRUTH [MASK] [--json]\n")
 

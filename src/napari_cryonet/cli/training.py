@@ -46,7 +46,8 @@ class _Places:
     pairs
         A table (.csv) of the data to train on, instead of naming them.
     validation
-        A table (.csv) of data to measure the quality with, instead of holding cubes out.
+        A table (.csv) of data to measure the quality with, instead of holding some out; not for
+        exploration and point clouds.
     run_folder
         Folder for log, metrics and checkpoints; MODEL_run beside the model if not given.
     resume

@@ -117,6 +117,7 @@ def _do(
         files = [output] if job.action == "train" else method.files(output, settings)
         for file in files:
             check_output(file, overwrite=job.overwrite or resume)
+        method.check_name(job.action, output)
     if folder is not None:
         job, given = as_files(job, given, folder, report)
     if job.action == "train":

@@ -8,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_cryonet.errors import SettingsError
-from napari_cryonet.io.model import shipped
+from napari_cryonet.errors import FormatError, SettingsError
+from napari_cryonet.io.model import SUFFIX, shipped
+from napari_cryonet.io.mrc import SUFFIXES
 from napari_cryonet.settings import Settings
 
 Action = Literal["train", "apply"]
@@ -82,6 +83,26 @@ class Method:
         """Return all files that an application with these settings writes, the result first."""
         wanted = (end for end, name in self.parts.items() if not name or getattr(settings, name))
         return [output, *(output.with_name(f"{output.stem}_{end}") for end in wanted)]
+
+    def check_name(self, action: Action, output: Path) -> None:
+        """Refuse an output whose name promises another format than it would have.
+
+        Raises
+        ------
+        FormatError
+            Says how its name may end.
+        """
+        name = output.name.lower()
+        allowed: tuple[str, ...] = (self.result,)
+        if action == "train":
+            allowed = (SUFFIX,)
+        elif self.result in SUFFIXES:
+            name, allowed = name.removesuffix(".gz"), SUFFIXES
+        if not name.endswith(allowed):
+            raise FormatError(
+                f"{output} is no name for {'a model' if action == 'train' else 'this result'}; it "
+                f"ends in {' '.join(allowed)}."
+            )
 
     @property
     def actions(self) -> tuple[Action, ...]:

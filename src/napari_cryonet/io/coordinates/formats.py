@@ -170,7 +170,8 @@ def of_name(path: Path, settings: CoordinateSettings, earlier: str) -> Format:
             raise FormatError(
                 f"Cannot write Points as {suffix or 'a file without a suffix'}: {path.name} does "
                 f"not tell the format of coordinates; the names are "
-                f"{' '.join(_BY_SUFFIX)}. For another name choose a format (--to.format): "
+                f"{' '.join(_BY_SUFFIX)}. For another name choose a format (cryonet convert "
+                f"--to.format): "
                 f"{', '.join(one.name for one in FORMATS.values() if one.write)}."
             )
         return FORMATS[name_]

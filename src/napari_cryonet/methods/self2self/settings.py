@@ -33,7 +33,7 @@ class TrainSettings(Denoiser):
     )
     block_side: int | None = setting(
         None,
-        "Side of the blocks; none: as far as the noise is correlated",
+        "Side of the blocks; none: twice as far as the noise is correlated, less one",
         unit="voxels",
         ge=2,
         advanced=True,
