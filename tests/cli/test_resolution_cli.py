@@ -51,6 +51,16 @@ def test_curves_are_printed_and_written(cryonet: Any, files: Any, tmp_path: Path
     assert "already exists" in again.err
 
 
+def test_a_figure_that_cannot_be_drawn_is_refused_before_the_work(
+    cryonet: Any, files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_cryonet.io.fsc.find_spec", lambda _: None)
+    words = ("--output", tmp_path / "fsc.csv", "--output", tmp_path / "fsc.png")
+    result = cryonet("resolution", "fsc", *files[:2], *words)
+    assert (result.code, "needs matplotlib" in result.err) == (2, True)
+    assert not list(tmp_path.glob("fsc.*"))
+
+
 def test_the_other_half_is_found_by_its_name(cryonet: Any, files: Any) -> None:
     first, second, mask = files
     words = ("--mask-file", mask, "--json", "--quiet")

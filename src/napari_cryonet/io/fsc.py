@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -62,11 +63,17 @@ def check_suffix(path: Path) -> None:
     Raises
     ------
     FormatError
-        If no format has that suffix.
+        If no format has that suffix, or if it is a figure and matplotlib is not installed.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise FormatError(
             f"FSC curves are written as {' '.join(SUFFIXES)}; {path.name} is none of these."
+        )
+    if suffix in FIGURES and find_spec("matplotlib") is None:
+        raise FormatError(
+            f"A figure needs matplotlib, which is not installed: pip install matplotlib. Curves "
+            f"are written without it as {' '.join(SUFFIXES[: -len(FIGURES)])}."
         )
 
 
@@ -114,13 +121,8 @@ def _csv(curves: Fsc, _: str) -> bytes:
 
 def _figure(curves: Fsc, kind: str) -> bytes:
     """Return a figure of all curves, with their crossings."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise FormatError(
-            f"A figure needs matplotlib, which is not installed: pip install matplotlib. Curves "
-            f"are written without it as {' '.join(SUFFIXES[: -len(FIGURES)])}."
-        ) from error
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
     for name, values in curves.curves.items():
