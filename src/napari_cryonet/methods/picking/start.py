@@ -44,10 +44,10 @@ def take_general(network: PickNet, model: Model) -> str | None:
     ModelError
         If the weights do not fit the network of their card.
     """
-    general = build(model.card.network)
-    fill(general, model)
     if network.classes > 1:
         return "there are several classes"
+    general = build(model.card.network)
+    fill(general, model)
     if general.width != network.width:
         return OTHER
     with torch.no_grad():
