@@ -490,6 +490,18 @@ def test_a_training_is_stopped_in_the_dock_and_kept(dock, opened, qtbot, tiny):
     assert dock.models.currentText() == "half 1"
 
 
+def test_the_name_of_a_training_that_was_discarded_is_given_again(dock, opened, qtbot, tiny):
+    quick(dock, tiny, steps=10**6, max_minutes=5)
+    dock.train()
+    dock.work.stop(keep=False)
+    wait_for(qtbot, dock.work)
+    quick(dock, tiny)
+    dock.train()
+    wait_for(qtbot, dock.work)
+    names = {dock.models.itemText(n) for n in range(dock.models.count())}
+    assert names == {"half 1", "Shipped: Noise2Noise"}
+
+
 def test_jobs_may_be_queued_and_each_shows_its_result(dock, model, opened, qtbot, add_model):
     dock.train()
     first = dock.work

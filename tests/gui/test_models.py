@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_cryonet.errors import FileProblem, ModelError
-from napari_cryonet.gui.folders import data_folder, free_name, models_folder, runs_folder
+from napari_cryonet.gui.folders import data_folder, free_name, models_folder, release, runs_folder
 from napari_cryonet.gui.widgets.models import ModelsWidget
 from napari_cryonet.io import read_card
 
@@ -214,6 +214,8 @@ def test_folders_are_inside_the_users_own(tmp_path, monkeypatch):
 def test_names_of_models_are_free_and_plain(tmp_path):
     assert free_name(tmp_path, "TS 01 (even) 1/2: a+b").name == "TS 01 _even_ 1_2_ a+b.safetensors"
     assert free_name(tmp_path, " ").name == "model.safetensors"
+    release(tmp_path / "model.safetensors")
+    assert free_name(tmp_path, " ").name == "model.safetensors", "its training made nothing"
     for number in ("", "-2", "-3"):
         path = free_name(tmp_path, "Größe")
         assert path.name == f"Größe{number}.safetensors"

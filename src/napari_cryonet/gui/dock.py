@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryonet.errors import CryonetError, DataError
-from napari_cryonet.gui.folders import runs_folder
+from napari_cryonet.gui.folders import release, runs_folder
 from napari_cryonet.gui.jobs_panel import JobView
 from napari_cryonet.gui.layers import layer_data, to_thing
 from napari_cryonet.gui.layout import text_label
@@ -102,7 +103,9 @@ class Dock(QWidget):
         given
             Volumes and points that inputs of the job name.
         """
-        return self.follow(self._runner.submit(Order(title, job, runs_folder(), given)))
+        work = self._runner.submit(Order(title, job, runs_folder(), given))
+        work.ended.connect(partial(release, Path(job.output)))
+        return self.follow(work)
 
     def follow(self, work: Work) -> Work:
         """Show a work that is in the queue, and what comes of it when it has ended."""

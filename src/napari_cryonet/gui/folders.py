@@ -62,3 +62,8 @@ def free_name(folder: Path, stem: str) -> Path:
         path = folder / f"{plain}-{number}{SUFFIX}"
     _promised.add(path)
     return path
+
+
+def release(path: Path) -> None:
+    """Let the name of a model be given again, once its training has ended, unless it is there."""
+    _promised.discard(path)

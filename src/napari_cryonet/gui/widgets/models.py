@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryonet.errors import CryonetError
-from napari_cryonet.gui.folders import free_name, models_folder
+from napari_cryonet.gui.folders import free_name, models_folder, release
 from napari_cryonet.io import read_card
 from napari_cryonet.io.atomic import replacing
 from napari_cryonet.io.model import SUFFIX
@@ -104,8 +104,12 @@ class ModelsWidget(QWidget):
             If it is not a model that this CryoNet can use.
         """
         read_card(path)
-        with replacing(free_name(models_folder(), path.stem)) as part:
-            shutil.copyfile(path, part)
+        target = free_name(models_folder(), path.stem)
+        try:
+            with replacing(target) as part:
+                shutil.copyfile(path, part)
+        finally:
+            release(target)
         self.refresh()
 
     def export_model(self, path: Path) -> None:
