@@ -250,6 +250,22 @@ def test_the_last_preview_stays_when_the_training_ends(viewer, layer, work):
     assert "preview" not in viewer.layers
 
 
+def test_the_preview_of_a_training_stays_until_the_next_one_has_its_own(viewer, layer, work):
+    region = (slice(5, 6), slice(10, 20), slice(0, 80))
+    first = Preview(viewer, layer, work)
+    first.show(denoised(region, layer))
+    waiting = Work("waiting", lambda report: Outcome())
+    second = Preview(viewer, layer, waiting, after=first)
+    assert "preview" in viewer.layers, "the first training is still under way"
+    second.show(denoised(region, layer))
+    assert [each.name for each in viewer.layers].count("preview") == 1
+    assert not [each for each in viewer.layers if each.name.startswith("preview [")]
+    waiting.state = "done"
+    third = Preview(viewer, layer, Work("third", lambda report: Outcome()), after=second)
+    assert "preview" not in viewer.layers, "the second training has ended"
+    third.remove()
+
+
 @pytest.mark.parametrize("gone", ["data", "preview", "all"])
 def test_layers_may_be_removed_meanwhile(viewer, layer, work, gone):
     preview = Preview(viewer, layer, work)

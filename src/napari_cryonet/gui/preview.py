@@ -45,6 +45,9 @@ class Preview:
         The part of the volume that is trained on; None for all of it.
     scores
         Whether previews are scores from 0 to 1, which are shown over the volume.
+    after
+        The preview of the training before, which gives way to the first of this one; None if there
+        is none. Where that training has ended, it gives way at once.
     """
 
     def __init__(
@@ -55,13 +58,17 @@ class Preview:
         part: Box | None = None,
         *,
         scores: bool = False,
+        after: Preview | None = None,
     ) -> None:
         self._viewer = viewer
         self._layer = layer
         self._part = part
         self._scores = scores
         self._before = to_thing(layer)
-        self._work = work
+        self._work: Work = work
+        self._after = after
+        if after is not None and after._work.has_ended:
+            self._turn()
         self._shown: Image | None = None
         viewer.dims.events.current_step.connect(self.look)
         viewer.scene.camera.events.center.connect(self.look)
@@ -89,6 +96,7 @@ class Preview:
         width = layer.extent.world[1] - layer.extent.world[0]
         gap = 0.0 if self._scores else _GAP * width[-1]
         place = layer.translate + start * layer.scale + [0, 0, gap]
+        self._turn()
         if self._shown is None or self._shown not in self._viewer.layers:
             attributes |= {"name": NAME, "scale": scale, "translate": place}
             attributes |= SCORES if self._scores else {}
@@ -101,6 +109,12 @@ class Preview:
         if not self._scores:
             self._shown.contrast_limits = contrast_limits(data)
 
+    def _turn(self) -> None:
+        """Take the preview of the training before away."""
+        if self._after is not None:
+            self._after.remove()
+            self._after = None
+
     def release(self) -> None:
         """Follow the window no more; the last preview stays."""
         self._viewer.dims.events.current_step.disconnect(self.look)
@@ -108,6 +122,7 @@ class Preview:
 
     def remove(self) -> None:
         """Take the preview away."""
+        self._turn()
         if self._shown is not None and self._shown in self._viewer.layers:
             self._viewer.layers.remove(self._shown)
         self._shown = None

@@ -97,9 +97,9 @@ class DenoiseWidget(Room):
         output = free_name(models_folder(), name)
         job = Job(method=self.method.name, action="train", inputs=rows, output=str(output))
         work = self.submit(f"Train on {name}", job, given)
-        self._drop_preview()
         part = self.box.box if self.method.name == _SINGLE else None
-        self._preview = Preview(self.viewer, self.halves.layers()[0], work, part)
+        layer = self.halves.layers()[0]
+        self._preview = Preview(self.viewer, layer, work, part, after=self._preview)
         self._show_plot(self.training_plot)
         self.training_plot.follow(work)
         return work

@@ -170,8 +170,8 @@ class PickingWidget(Room):
         )
         work = self.submit(f"Train on {name}", job, given)
         self._rows[work] = row
-        self._drop_preview()
-        self._preview = Preview(self.viewer, self.data.tomogram.layer(), work, scores=True)
+        layer = self.data.tomogram.layer()
+        self._preview = Preview(self.viewer, layer, work, scores=True, after=self._preview)
         self.plot.follow(work)
         return work
 
