@@ -8,6 +8,7 @@ import platformdirs
 
 from napari_cryonet.errors import FileProblem
 from napari_cryonet.gui.preferences import preference
+from napari_cryonet.io.atomic import free_path
 from napari_cryonet.io.model import SUFFIX
 from napari_cryonet.io.text import file_stem
 
@@ -55,11 +56,7 @@ def free_name(folder: Path, stem: str) -> Path:
     stem
         What to call it; ``-2``, ``-3``, … is added if the name is taken.
     """
-    plain = file_stem(stem, "model")
-    path, number = folder / f"{plain}{SUFFIX}", 1
-    while path.exists() or path in _promised:
-        number += 1
-        path = folder / f"{plain}-{number}{SUFFIX}"
+    path = free_path(folder / f"{file_stem(stem, 'model')}{SUFFIX}", _promised)
     _promised.add(path)
     return path
 

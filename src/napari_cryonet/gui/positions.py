@@ -155,10 +155,10 @@ def in_place(points: Points, attributes: dict[str, Any], places: Sequence[Place]
         The volumes.
     """
     several = []
+    world = None if points.voxel_size is None else placed(points.positions, attributes, "Å")
     for place in places:
         moved = points
-        if points.voxel_size is not None:
-            world = placed(points.positions, attributes, "Å")
+        if world is not None:
             moved = replace(points, positions=(world - np.array(place.origin)) / place.voxel_size)
         size = (place.voxel_size,) * 3
         moved = replace(moved, voxel_size=size, volume_shape=place.shape)

@@ -112,16 +112,17 @@ def placed(positions: NDArray[Any], meta: dict[str, Any], unit: str) -> NDArray[
     Parameters
     ----------
     positions
-        ``(n, 3)`` as the layer has them, z, y, x.
+        ``(n, 3)`` as the layer has them, z, y, x, or ``(n, 2)``.
     meta
         The layer's attributes.
     unit
         ``"Å"`` or ``"nm"``.
     """
-    size = [factor or 1.0 for factor in factors(meta, 3, unit)] * np.array(
-        meta.get("scale", (1.0,) * 3)
+    axes = np.shape(positions)[1]
+    size = [factor or 1.0 for factor in factors(meta, axes, unit)] * np.array(
+        meta.get("scale", (1.0,) * axes)
     )
-    place: NDArray[Any] = np.asarray(positions) * size + np.array(_origin(meta, unit))
+    place: NDArray[Any] = np.asarray(positions) * size + np.array(_translate(meta, axes, unit))
     return place
 
 
@@ -227,12 +228,17 @@ def _size(
 
 def _origin(meta: dict[str, Any], unit: str) -> tuple[float, float, float]:
     """Return where a layer stands, z, y, x."""
-    translate = [float(value) for value in meta.get("translate", (0.0,) * 3)][-3:]
-    z, y, x = (
-        round(value * (factor or 1.0), 6)
-        for value, factor in zip(translate, factors(meta, 3, unit), strict=True)
-    )
+    z, y, x = _translate(meta, 3, unit)
     return z, y, x
+
+
+def _translate(meta: dict[str, Any], axes: int, unit: str) -> list[float]:
+    """Return where a layer stands along its last axes."""
+    translate = [float(value) for value in meta.get("translate", (0.0,) * axes)][-axes:]
+    return [
+        round(value * (factor or 1.0), 6)
+        for value, factor in zip(translate, factors(meta, axes, unit), strict=True)
+    ]
 
 
 def _column(values: Any) -> NDArray[Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from napari_cryonet.errors import FileProblem, OutputExists
@@ -65,7 +65,7 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield part
         if path.exists() and not overwrite:
-            other = _free(path)
+            other = free_path(path)
             part.replace(other)
             raise OutputExists(
                 f"{path} was written by another program meanwhile; this one's is in {other}."
@@ -79,7 +79,15 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _free(path: Path) -> Path:
-    """Return a name like that of a file which no file has."""
-    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    return next(name for name in names if not name.exists())
+def free_path(path: Path, taken: Container[Path] = ()) -> Path:
+    """Return a path that no file has: the one that is wanted, or with ``-2``, ``-3``, … added.
+
+    Parameters
+    ----------
+    path
+        What is wanted.
+    taken
+        Paths that are not free although no file has them yet.
+    """
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not each.exists() and each not in taken)

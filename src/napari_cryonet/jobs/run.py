@@ -114,8 +114,8 @@ def _do(
     if output is None and folder is not None:
         output = folder.result_file(job)
     if output is not None:
-        files = [output] if job.action == "train" else method.files(output, settings)
-        for file in files:
+        ends = [] if job.action == "train" else method.wanted(settings)
+        for file in (output, *(beside(output, end) for end in ends)):
             check_output(file, overwrite=job.overwrite or resume)
         method.check_name(job.action, output)
     if folder is not None:
@@ -173,7 +173,7 @@ def _apply(
     with mrc.create(output, like, "f4", overwrite=job.overwrite) as target:
         result = function(things, model, settings, report, into=target)
     others = _written(output, result.others, first=False, overwrite=job.overwrite)
-    files = tuple(beside(output, name, _suffix(other)) for name, other in others.items())
+    files = tuple(beside(output, f"{name}{_suffix(other)}") for name, other in others.items())
     return Outcome((output, *files), None, read_volume(output), result.measures, others)
 
 
@@ -183,7 +183,7 @@ def _written(
     """Write parts of a result beside it, or the first in its place; return what is then there."""
     kept: dict[str, Thing] = {}
     for name, part in parts.items():
-        path = output if first and not kept else beside(output, name, _suffix(part))
+        path = output if first and not kept else beside(output, f"{name}{_suffix(part)}")
         write(path, part, overwrite=overwrite)
         kept[name] = read_volume(path) if isinstance(part, Volume) else replace(part, path=path)
     return kept
@@ -194,19 +194,18 @@ def _suffix(part: Thing) -> str:
     return next(suffix for kind, suffix in _SUFFIXES.items() if isinstance(part, kind))
 
 
-def beside(output: Path, name: str, suffix: str = ".mrc") -> Path:
+def beside(output: Path, end: str) -> Path:
     """Return the file for a further part of a result, in the folder of the result itself.
 
     Parameters
     ----------
     output
         The file of the result, for example ``denoised.mrc``.
-    name
-        Of the part: ``uncertainty`` gives ``denoised_uncertainty.mrc``.
-    suffix
-        Of the file: picks are written as ``.star``, clouds as ``.ply``.
+    end
+        How the name of the part's file ends: ``uncertainty.mrc`` gives
+        ``denoised_uncertainty.mrc``.
     """
-    return output.with_name(f"{output.stem}_{name}{suffix}")
+    return output.with_name(f"{output.stem}_{end}")
 
 
 def _things(

@@ -79,10 +79,9 @@ class Method:
             raise SettingsError(f"{self.title} comes without a model: name the file of one.")
         return found
 
-    def files(self, output: Path, settings: Settings) -> list[Path]:
-        """Return all files that an application with these settings writes, the result first."""
-        wanted = (end for end, name in self.parts.items() if not name or getattr(settings, name))
-        return [output, *(output.with_name(f"{output.stem}_{end}") for end in wanted)]
+    def wanted(self, settings: Settings) -> list[str]:
+        """Return how the names of those of its `parts` end that some settings ask for."""
+        return [end for end, name in self.parts.items() if not name or getattr(settings, name)]
 
     def check_name(self, action: Action, output: Path) -> None:
         """Refuse an output whose name promises another format than it would have.

@@ -93,15 +93,14 @@ def particle_images(
     return ParticleImages(images, np.array(kept)[order], np.array(centres)[order])
 
 
-def _alternating(count: int, copies: int) -> list[int]:
+def _alternating(count: int, copies: int) -> Numbers:
     """Return an order in which the copies of two particles take turns.
 
     All copies of a particle are then even ones, or all odd ones, so that halves of the images
     have no particle in common, but for the last one of an odd number.
     """
-    order = np.arange(count).reshape(-1, copies)
-    paired = order[: len(order) // 2 * 2].reshape(-1, 2, copies).swapaxes(1, 2)
-    return [*paired.ravel().tolist(), *order[len(order) // 2 * 2 :].ravel().tolist()]
+    particle, copy = np.divmod(np.arange(count), copies)
+    return np.lexsort((particle, copy, particle // 2))
 
 
 def _groups(table: Localisations, settings: ParticleSettings, picks: Floats | None) -> Numbers:

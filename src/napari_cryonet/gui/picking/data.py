@@ -200,10 +200,10 @@ class DataBox(QWidget):
 
     def _tick(self) -> None:
         """Take the ticks off labels that were kept with other tomograms, and set its own."""
-        own, others = (
-            [one for row, used in self._rows if (row.layer is self._seen) is mine for one in used]
-            for mine in (True, False)
-        )
+        own: list[Any] = []
+        others: list[Any] = []
+        for labelled, used in self._rows:
+            (own if labelled.layer is self._seen else others).extend(used)
         kept = [layer for layer in self._ticked if layer not in others or layer in own]
         self._ticked = [*kept, *(layer for layer in own if layer not in kept)]
         self.refresh()

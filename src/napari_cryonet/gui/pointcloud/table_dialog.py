@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import napari
-import numpy as np
 from napari.layers import Points
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
@@ -14,7 +13,7 @@ from napari_cryonet.gui.dock import guarded
 from napari_cryonet.gui.form import SettingsForm
 from napari_cryonet.gui.layer_box import LayerBox, is_picks
 from napari_cryonet.gui.layout import scrolling, text_label
-from napari_cryonet.gui.things import factors
+from napari_cryonet.gui.things import placed
 from napari_cryonet.gui.waiting import waited
 from napari_cryonet.io import localisations
 from napari_cryonet.io.localisation_settings import LocalisationSettings
@@ -110,6 +109,4 @@ def _is_plane(layer: Any) -> bool:
 def _in_nm(layer: Any) -> Any:
     """Return the points of a layer, ``(n, 2)`` y, x in nm."""
     data, attributes, _ = layer.as_layer_data_tuple()
-    unit = [factor or 1.0 for factor in factors(attributes, 2, "nm")]
-    world = data * np.array(attributes["scale"]) + np.array(attributes["translate"])
-    return world[:, -2:] * unit
+    return placed(data, attributes, "nm")[:, -2:]

@@ -71,7 +71,7 @@ class HalvesPicker(QWidget):
         layout.addWidget(row(self.open_button, self.more_button))
         layout.addWidget(self.more)
         self.first.currentIndexChanged.connect(self._find_other)
-        self.second.currentIndexChanged.connect(self._on_second)
+        self.second.currentIndexChanged.connect(self._tell)
         self.open_button.clicked.connect(self._on_open)
         self.more_button.clicked.connect(self._on_more)
         events = viewer.layers.events
@@ -96,10 +96,10 @@ class HalvesPicker(QWidget):
         self._offered = [layer for layer in self._viewer.layers if is_volume(layer)]
         new = [layer for layer in self._offered if layer not in before]
         for layer in new:
-            layer.events.scale.connect(self._on_scale)
+            layer.events.scale.connect(self._tell)
         for layer in before:
             if layer not in self._offered:
-                layer.events.scale.disconnect(self._on_scale)
+                layer.events.scale.disconnect(self._tell)
         first, second = self._choice(*chosen, new)
         names = [layer.name for layer in self._offered]
         for box, items in ((self.first, names), (self.second, [_NONE, *names])):
@@ -200,12 +200,8 @@ class HalvesPicker(QWidget):
         others = other_half(first.name) if first is not None else ()
         self.choose(first, next((by_name[each] for each in others if each in by_name), None))
 
-    def _on_second(self) -> None:
-        """Tell that another half 2 was chosen."""
-        self.changed.emit()
-
-    def _on_scale(self) -> None:
-        """Tell that a layer has another voxel size."""
+    def _tell(self) -> None:
+        """Tell that another half 2 was chosen, or that a layer has another voxel size."""
         self.changed.emit()
 
     def _on_open(self) -> None:

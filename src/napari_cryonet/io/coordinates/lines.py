@@ -18,9 +18,10 @@ Row = tuple[int, list[str]]
 
 MISSING = ("", "<NA>", "nan", "NaN", "None", "null")
 """Words that stand for nothing in a column."""
-_WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
+_DIGITS = r"0|[1-9]\d{0,17}"
+_WHOLE = re.compile(rf"[+-]?({_DIGITS})")
 _NUMBER = re.compile(
-    r"[+-]?(0|[1-9]\d{0,17}|\d+\.\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE
+    rf"[+-]?(({_DIGITS}|\d+\.\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE
 )
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _LARGEST = 1 << 30
